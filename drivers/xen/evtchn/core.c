@@ -37,7 +37,7 @@
  */
 void evtchn_file_event(struct evtchn_file *file, evtchn_port_t port)
 {
-	/* The barrier of wq_has_sleeper() pairs with poll_wait()'s. */
+	/* After the push: ring.c tells why no sleeper is missed. */
 	switch (evtchn_ring_push(&file->ring, port)) {
 	case EVTCHN_PUSH_FIRST:
 		if (wq_has_sleeper(&file->wait))

@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# Kernel, drivers, selftests and the guest's initial file system.
+
+kmake() {
+	local tree=$1 out=$2
+	shift 2
+	make -C "$tree" O="$out" -j"$JOBS" CC="ccache gcc" HOSTCC="ccache gcc" \
+		LOCALVERSION= KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=evtchn \
+		KBUILD_BUILD_HOST=guest "$@"
+}
+
+# configure TREE OUT FRAGMENT…: allnoconfig and the fragments, when they or the
+# tree's Kconfig changed; dies if an option did not take.
+configure() {
+	local tree=$1 out=$2 line lost=()
+	shift 2
+	mkdir -p "$out"
+	cat "$@" > "$out/.fragment.new"
+	if cmp -s "$out/.fragment.new" "$out/.fragment" && [ -e "$out/.config" ]; then
+		return 0
+	fi
+	logged "$out.config.log" "configuring the kernel" \
+		kmake "$tree" "$out" KCONFIG_ALLCONFIG="$out/.fragment.new" allnoconfig
+	while read -r line; do
+		grep -qxF "$line" "$out/.config" || lost+=("$line")
+	done < <(grep '^CONFIG_[A-Z0-9_]*=' "$out/.fragment.new" |
+		awk -F= '{ last[$1] = $0 } END { for (o in last) print last[o] }')
+	[ ${#lost[@]} = 0 ] ||
+		die "this kernel does not take ${lost[*]}" -- "mend scripts/guest/*.config"
+	mv "$out/.fragment.new" "$out/.fragment"
+}
+
+# build_kernel TREE OUT FRAGMENT…: bzImage, and the driver if it is a module.
+build_kernel() {
+	local tree=$1 out=$2
+	configure "$@"
+	have_space "$CACHE" 1 "building a kernel"
+	[ -e "$out/vmlinux" ] || say "building the kernel, some 6 minutes on 2 cores"
+	logged "$out.log" "building the kernel" kmake "$tree" "$out" bzImage modules
+	say "kernel and driver are built"
+}
+
+# build_stock BASE OUT: mainline's own driver as a module for the kernel in
+# OUT, so that the same image runs both; prints its path.
+build_stock() {
+	local base=$1 out=$2
+	mkdir -p "$out.stock"
+	[ -e "$base/drivers/xen/evtchn.c" ] ||
+		die "$base has no drivers/xen/evtchn.c: no stock driver to run" \
+		    -- "leave out --stock, or give another --base"
+	cp -u "$base/drivers/xen/evtchn.c" "$out.stock/"
+	printf 'obj-m := xen-evtchn.o\nxen-evtchn-y := evtchn.o\n' > "$out.stock/Makefile.new"
+	cmp -s "$out.stock/Makefile.new" "$out.stock/Makefile" ||
+		mv "$out.stock/Makefile.new" "$out.stock/Makefile"
+	logged "$out.stock.log" "building the stock driver" \
+		make -C "$out" M="$out.stock" CC="ccache gcc" modules
+	echo "$out.stock/xen-evtchn.ko"
+}
+
+# build_selftests TREE OUT: static, through the kernel's kselftest machinery,
+# into OUT.kselftest.
+build_selftests() {
+	local tree=$1 out=$2 dir
+	logged "$out.headers.log" "installing the user headers" kmake "$tree" "$out" headers
+	dir=$out.kselftest
+	mkdir -p "$dir.build"
+	logged "$out.kselftest.log" "building the selftests" \
+		make -C "$tree/tools/testing/selftests" -j"$JOBS" TARGETS=xen \
+		O="$dir.build" KHDR_INCLUDES="-isystem $out/usr/include" \
+		CC="ccache gcc" LDFLAGS=-static INSTALL_PATH="$dir" FORCE_TARGETS=1 install
+	grep -q '^xen:' "$dir/kselftest-list.txt" ||
+		die "no selftest was built" -- "see $out.kselftest.log"
+}
+
+# make_initramfs OUT FILE DIR-OR-NOTHING…: writes FILE.gz from busybox, our
+# init, /job from the file JOB, the module MODULE if any, and FOLDER as /job.d.
+make_initramfs() {
+	local gen=$1 image=$2 job=$3 module=$4 folder=$5 list=$2.list dir path
+	local portcat=$CACHE/guest/portcat
+	mkdir -p "$CACHE/guest"
+	if [ "$TOP/scripts/guest/portcat.c" -nt "$portcat" ]; then
+		gcc -O2 -Wall -Werror -static -o "$portcat" "$TOP/scripts/guest/portcat.c" ||
+			die "cannot build scripts/guest/portcat.c" -- "see above"
+	fi
+	{
+		for dir in bin dev lib proc root sys tmp; do echo "dir /$dir 755 0 0"; done
+		echo "nod /dev/console 600 0 0 c 5 1"
+		echo "file /bin/busybox /bin/busybox 755 0 0"
+		echo "slink /bin/sh busybox 777 0 0"
+		echo "file /bin/portcat $portcat 755 0 0"
+		echo "file /init $TOP/scripts/guest/init 755 0 0"
+		echo "file /job $job 755 0 0"
+		[ -z "$module" ] || echo "file /lib/xen-evtchn.ko $module 644 0 0"
+		if [ -n "$folder" ]; then
+			(cd "$folder" && find . -type d | sort) | while read -r path; do
+				echo "dir /job.d/${path#./} 755 0 0"
+			done
+			(cd "$folder" && find . -type f | sort) | while read -r path; do
+				echo "file /job.d/${path#./} $folder/$path 755 0 0"
+			done
+		fi
+	} | sed 's,/job.d/\. ,/job.d ,' > "$list"
+	"$gen" "$list" | gzip -1 > "$image"
+}

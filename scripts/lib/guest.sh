@@ -1,0 +1,152 @@
+# shellcheck shell=bash
+# Boots the guest in QEMU and tells how it ended. What the guest prints is all
+# that counts: QEMU's exit status is 0 also when the guest panicked.
+#
+# A run's folder has: console (Xen's and the kernel's words), out and err (the
+# job's), reports (init's), qemu (QEMU's own words), guest.gz (initramfs).
+
+# Set by scripts/run from its options.
+: "${SMP:=2}" "${DOM0:=pv}" "${FIFO:=1}" "${ICOUNT:=}" "${SHELL_GUEST:=}" "${TIMEOUT:=600}"
+
+# Any of these on the console, and waiting is of no use.
+CRASH='Kernel panic - not syncing|Domain 0 crashed|Hardware Dom0 (crashed|halted)|Panic on CPU|FATAL TRAP'
+# Any of these after the job started is a failure, whatever the job says.
+SPLAT='WARNING: |BUG: |kernel BUG|Oops: |Call Trace:|general protection|UBSAN: |KASAN: |KCSAN: '
+
+# The fastest way that this CPU has, whether or not /dev/kvm exists.
+accelerator() {
+	if [ -n "$ICOUNT" ]; then
+		echo "-accel tcg,thread=single -icount shift=0,sleep=off -seed 1 -rtc base=2026-01-01,clock=vm"
+	elif grep -qwE '^flags.*(vmx|svm)' /proc/cpuinfo && [ -w /dev/kvm ]; then
+		echo "-accel kvm"
+	else
+		echo "-accel tcg,thread=multi"
+	fi
+}
+
+# QEMU's arguments in the array qemu_args. -smap: QEMU 7.2's TCG has SMAP, and a
+# PV dom0 dies of it in Xen; -rdtscp: Xen cannot emulate it for a PVH dom0.
+guest_arguments() {
+	local kernel=$1 run=$2 accel cpu xen linux
+	read -ra accel <<< "$(accelerator)"
+	case ${accel[*]} in
+	*kvm*) cpu=host ;;
+	*) cpu=max,-smap ;;
+	esac
+	xen="console=com1 dom0_mem=512M loglvl=all noreboot=1"
+	linux="console=hvc0 panic=-1 loglevel=8 xen.fifo_events=$FIFO"
+	qemu_args=(-nodefaults -display none -no-reboot -m 1024 -smp "$SMP" "${accel[@]}")
+	if [ "$DOM0" = pvh ]; then
+		[ "$cpu" = host ] || cpu+=,-rdtscp
+		xen+=" dom0=pvh"
+		qemu_args+=(-M q35 -device amd-iommu)
+	fi
+	if [ -n "$SHELL_GUEST" ]; then
+		linux+=" evtchn.shell"
+		qemu_args+=(-serial mon:stdio)
+	else
+		# shellcheck disable=SC2054 # QEMU's commas
+		qemu_args+=(-monitor none -serial "file:$run/console"
+			-chardev "file,id=out,path=$run/out.fifo"
+			-device isa-debugcon,iobase=0x310,chardev=out
+			-chardev "file,id=reports,path=$run/reports"
+			-device isa-debugcon,iobase=0x311,chardev=reports
+			-chardev "file,id=err,path=$run/err.fifo"
+			-device isa-debugcon,iobase=0x312,chardev=err)
+	fi
+	qemu_args+=(-cpu "$cpu" -kernel "$CACHE/xen/current/xen" -append "$xen"
+		-initrd "$kernel $linux,$run/guest.gz")
+}
+
+# What the console said last, from the first sign of trouble on.
+last_words() {
+	local run=$1
+	printf '%s\n' "--- the guest's last words ($run/console):" >&2
+	tr -d '\r' < "$run/console" | awk -v trouble="$CRASH|$SPLAT" '
+		{ line[NR] = $0 }
+		!first && /guest: job starts/ { started = NR }
+		!first && $0 ~ trouble && (started || /panic|crashed/) { first = NR }
+		END {
+			from = first ? first - 2 : NR - 15
+			if (from < 1) from = 1
+			for (i = from; i <= NR && i < from + 45; i++) print "    " line[i]
+		}' >&2
+}
+
+# splats RUN: the kernel's complaints while the job ran.
+splats() {
+	sed -n '/guest: job starts/,$p' "$1/console" | tr -d '\r' | grep -E "$SPLAT" || true
+}
+
+# run_guest KERNEL RUN [OUTPUT]: boots; the job's output goes to standard
+# output and RUN/out as it comes. Sets OUTCOME to "exit N", crashed, hung, died,
+# nodevice or nomodule.
+run_guest() {
+	local kernel=$1 run=$2 qemu started=$SECONDS out_pid err_pid
+	guest_arguments "$kernel" "$run"
+	printf '%q ' qemu-system-x86_64 "${qemu_args[@]}" > "$run/command"
+
+	if [ -n "$SHELL_GUEST" ]; then
+		say "Ctrl-A X ends QEMU at once"
+		qemu-system-x86_64 "${qemu_args[@]}" || die "QEMU failed" -- "see above"
+		OUTCOME="exit 0"
+		return
+	fi
+
+	mkfifo "$run/out.fifo" "$run/err.fifo"
+	tee "$run/out" < "$run/out.fifo" & out_pid=$!
+	tee "$run/err" < "$run/err.fifo" >&2 & err_pid=$!
+	: > "$run/console"
+	qemu-system-x86_64 "${qemu_args[@]}" > "$run/qemu" 2>&1 < /dev/null &
+	qemu=$!
+	# shellcheck disable=SC2064 # this run's process
+	trap "kill -9 $qemu $out_pid $err_pid 2> /dev/null" EXIT
+
+	OUTCOME=
+	while kill -0 "$qemu" 2> /dev/null; do
+		if grep -qE "$CRASH" "$run/console"; then
+			sleep 1 # the rest of its words
+			OUTCOME=crashed
+		elif [ $((SECONDS - started)) -ge "$TIMEOUT" ]; then
+			OUTCOME=hung
+		fi
+		[ -z "$OUTCOME" ] || { kill -9 "$qemu"; break; }
+		sleep 0.2
+	done
+	wait "$qemu" 2> /dev/null || true
+	# Where QEMU did not come to open them.
+	: <> "$run/out.fifo" <> "$run/err.fifo"
+	wait "$out_pid" "$err_pid" 2> /dev/null || true
+	trap - EXIT
+	rm -f "$run/out.fifo" "$run/err.fifo"
+	[ -n "$OUTCOME" ] || OUTCOME=$(outcome_of "$run")
+}
+
+outcome_of() {
+	local status
+	if grep -q '^nomodule' "$1/reports"; then
+		echo nomodule
+	elif grep -q '^nodevice' "$1/reports"; then
+		echo nodevice
+	elif status=$(sed -n 's/^exit \([0-9]*\)$/\1/p' "$1/reports") && [ -n "$status" ]; then
+		echo "exit $status"
+	elif grep -qE "$CRASH" "$1/console"; then
+		echo crashed
+	else
+		echo died
+	fi
+}
+
+# explain_outcome RUN: the line and next step for an OUTCOME that is no exit.
+explain_outcome() {
+	case $OUTCOME in
+	crashed) last_words "$1"; echo "the guest crashed" ;;
+	hung) last_words "$1"; echo "the guest hung: no end after $TIMEOUT s (--timeout)" ;;
+	nomodule) last_words "$1"; echo "the driver could not be loaded" ;;
+	nodevice) last_words "$1"; echo "the guest has no /dev/xen/evtchn" ;;
+	died)
+		last_words "$1"
+		echo "QEMU ended without a word from the job: $(head -c 300 "$1/qemu")"
+		;;
+	esac
+}

@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+# From a run's folder to one line and an exit status.
+
+# verdict RUN SETTING JOB: never returns.
+verdict() {
+	local run=$1 setting=$2 job=$3 status why passed failed skipped planned splat
+	[ -z "$SHELL_GUEST" ] || exit 0
+
+	why=$(explain_outcome "$run")
+	status=${OUTCOME#exit }
+	if [ -n "$job" ]; then
+		[ -z "$why" ] || die "$why ($setting)" -- "read $run/console"
+		say "exit status $status of $job"
+		exit "$status"
+	fi
+
+	passed=$(grep -cE '^# ok [0-9]+ ' "$run/out" || true)
+	failed=$(grep -cE '^# not ok [0-9]+ ' "$run/out" || true)
+	skipped=$(grep -cE '^# (not )?ok [0-9]+ .*# SKIP' "$run/out" || true)
+	passed=$((passed - skipped))
+	planned=$(sed -n 's/^# 1\.\.\([0-9]*\).*/\1/p' "$run/out" | awk '{ n += $1 } END { print n + 0 }')
+	splat=$(splats "$run")
+	if [ -z "$why" ]; then
+		if [ $((passed + failed + skipped)) -ne "$planned" ] || [ "$planned" = 0 ]; then
+			why="$planned tests were planned, $((passed + failed + skipped)) reported"
+		elif [ "$failed" -gt 0 ]; then
+			why="a test failed"
+		elif [ "$skipped" -gt 0 ]; then
+			why="a skip counts as a failure here: $(grep -m1 -oE 'SKIP.*' "$run/out")"
+		elif [ "$status" != 0 ]; then
+			why="a test program ended badly: $(grep -m1 '^not ok' "$run/out")"
+		elif [ -n "$splat" ]; then
+			last_words "$run"
+			why="the kernel complained: $(head -1 <<< "$splat")"
+		fi
+	fi
+	[ "$failed" = 0 ] || grep -E '^# not ok' "$run/out" | sed 's/^/  /' >&2
+	printf '%s: %d passed, %d failed, %d skipped (%s; %d s)%s\n' \
+		"$([ -z "$why" ] && echo PASS || echo FAIL)" "$passed" "$failed" \
+		"$skipped" "$setting" "$SECONDS" "${why:+: $why; log: $run}"
+	[ -z "$why" ]
+	exit
+}
