@@ -91,10 +91,9 @@ check_series_steps() {
 }
 
 check_checkpatch() {
-	local script
-	script=$(readlink -f "$CACHE/src/mainline")/scripts/checkpatch.pl
-	"$script" --no-tree --strict --ignore "$CHECKPATCH_IGNORE" \
-		"$TOP"/patches/*.patch "$TOP"/patches/backport/*.patch
+	local options=(--no-tree --strict --ignore "$CHECKPATCH_IGNORE")
+	"$CACHE"/src/mainline/scripts/checkpatch.pl "${options[@]}" "$TOP"/patches/*.patch
+	"$CACHE"/src/lts/scripts/checkpatch.pl "${options[@]}" "$TOP"/patches/backport/*.patch
 }
 
 check_sparse() {

@@ -40,7 +40,8 @@ have_space() {
 
 # lock_cache: one script at a time builds; the others wait and say so.
 lock_cache() {
-	mkdir -p "$CACHE"
+	mkdir -p "$CACHE" 2> /dev/null ||
+		die "cannot create the cache $CACHE" -- "set XEN_EVTCHN_CACHE to a folder that can be written"
 	exec 9> "$CACHE/lock"
 	flock -n 9 || { say "waiting for another run to finish building"; flock 9; }
 }
@@ -109,7 +110,7 @@ logged() {
 	mkdir -p "${log%/*}"
 	printf '+ %s\n' "$*" > "$log"
 	if "$@" 2>&1 < /dev/null | tee -a "$log" |
-		awk -v what="$what" 'NR % 200 == 0 { printf "       %s: %d lines of output so far\n", what, NR > "/dev/stderr" }'
+		awk -v what="$what" 'NR % 400 == 0 { printf "       %s: %d lines of output so far\n", what, NR > "/dev/stderr" }'
 	then
 		return 0
 	fi

@@ -30,14 +30,12 @@ static DEFINE_MUTEX(evtchn_claim_lock);
 /**
  * struct evtchn_request - what a bind command wants from Xen
  * @op:		EVTCHNOP_* that makes the port; unused if @is_static
- * @kind:	EVTCHNSTAT_* of a port made so
  * @is_static:	the port exists since the domain was built; never close it
  * @port:	where the number is: in @arg, or the caller's static port
  * @arg:	the hypercall's argument
  */
 struct evtchn_request {
 	unsigned int op;
-	u32 kind;
 	bool is_static;
 	evtchn_port_t *port;
 	union {
@@ -96,9 +94,19 @@ static int check_static_port(evtchn_port_t port)
  * is mapped or of another kind has a new owner by now. All that remains is a
  * port of the same kind that the kernel made, and has not mapped, in between.
  */
-static void close_unless_closed(evtchn_port_t port, u32 kind)
+static void close_unless_closed(evtchn_port_t port, unsigned int op)
 {
-	if (port_status(port) == kind && !port_is_mapped(port))
+	int status = port_status(port);
+	bool left;
+
+	/* The other end may have connected, or gone, in the meantime. */
+	if (op == EVTCHNOP_bind_virq)
+		left = status == EVTCHNSTAT_virq;
+	else
+		left = status == EVTCHNSTAT_unbound ||
+		       status == EVTCHNSTAT_interdomain;
+
+	if (left && !port_is_mapped(port))
 		xen_evtchn_close(port);
 }
 
@@ -108,7 +116,9 @@ static void close_unless_closed(evtchn_port_t port, u32 kind)
  * Ownership: when this fails, the port that it made is closed exactly once and
  * a static one not at all; when it succeeds, the port is let go of together
  * with the irq, by evtchn_put() or unbind_from_irqhandler(), and by nobody
- * else.
+ * else. Two exceptions are the core's: a new port that it has mapped already
+ * belongs to the mapping's owner, who closes it; and if the core runs out of
+ * memory for the number's tables, it closes the port, static or not.
  *
  * Returns the irq or an error.
  */
@@ -138,7 +148,7 @@ static int claim_port(struct evtchn_request *req)
 	irq = bind_evtchn_to_irq_lateeoi(port);
 	if (irq < 0) {
 		if (!req->is_static)
-			close_unless_closed(port, req->kind);
+			close_unless_closed(port, req->op);
 		return irq;
 	}
 
@@ -163,21 +173,13 @@ static irqreturn_t evtchn_interrupt(int irq, void *data)
 	struct evtchn_binding *binding = data;
 	int new, old = atomic_read(&binding->state);
 
-	/*
-	 * Fully ordered, as the other updates of the state: what write() did
-	 * before it enabled the port is seen here, and the other way round.
-	 */
+	/* Fully ordered; pairs with the same in evtchn_enable(). */
 	do {
-		if (old & EVTCHN_CLOSING) {
-			/* For others on this line; nobody will write(). */
-			xen_irq_lateeoi(irq, 0);
-			return IRQ_HANDLED;
-		}
 		new = old | (old & EVTCHN_MASKED ? EVTCHN_MISSED :
 						   EVTCHN_MASKED);
 	} while (!atomic_try_cmpxchg(&binding->state, &old, new));
 
-	if (!(old & EVTCHN_MASKED))
+	if (!(old & (EVTCHN_MASKED | EVTCHN_CLOSING)))
 		evtchn_file_event(binding->file, binding->port);
 
 	return IRQ_HANDLED;
@@ -212,30 +214,41 @@ static void put_binding(struct evtchn_binding *binding)
 }
 
 /*
- * First half of unbinding: after it nobody finds or uses @binding, except that
- * its handler may still run, and do no more than an EOI.
+ * First half of unbinding: after it nobody finds or uses @binding, but for its
+ * handler, which pushes no more. Returns whether @binding was alive, that is,
+ * whether its port is its own.
  */
-static void remove_binding(struct evtchn_binding *binding)
+static bool remove_binding(struct evtchn_binding *binding)
 {
-	/* Not there if it is dead; another may have the number then. */
-	xa_cmpxchg(&evtchn_ports, binding->port, binding, NULL, 0);
+	bool alive = xa_cmpxchg(&evtchn_ports, binding->port, binding, NULL,
+				0) == binding;
+
 	atomic_or(EVTCHN_CLOSING, &binding->state);
 	/* Pairs with put_binding(). */
 	wait_var_event(&binding->state, !has_users(binding));
+
+	return alive;
 }
 
-/* Second half: lets go of irq and port. @binding is off its file's list. */
+/* Both halves: lets go of irq and port. @binding is off its file's list. */
 static void free_binding(struct evtchn_binding *binding)
 {
 	unsigned int irq = binding->irq;
 
-	/* A handler that came before "closing" may have masked it just now. */
-	synchronize_hardirq(irq);
-	if (atomic_read(&binding->state) & EVTCHN_MASKED)
-		xen_irq_lateeoi(irq, 0);
-
-	/* By irq, not by port: right for a dead binding, too. */
-	unbind_from_irqhandler(irq, binding);
+	if (!remove_binding(binding)) {
+		/* By irq, as the port may be another's by now. */
+		unbind_from_irqhandler(irq, binding);
+	} else {
+		free_irq(irq, binding);
+		/*
+		 * Another handler on the line waits for the EOI that write()
+		 * owed. If there is none, the line is shut down, and what is
+		 * pending on a static port is kept for its next owner.
+		 */
+		if (atomic_read(&binding->state) & EVTCHN_MASKED)
+			xen_irq_lateeoi(irq, 0);
+		evtchn_put(binding->port);
+	}
 	kfree_rcu(binding, rcu);
 }
 
@@ -319,7 +332,6 @@ int evtchn_bind_virq(struct evtchn_file *file, u32 virq)
 {
 	struct evtchn_request req = {
 		.op = EVTCHNOP_bind_virq,
-		.kind = EVTCHNSTAT_virq,
 		.port = &req.arg.virq.port,
 		.arg.virq = { .virq = virq, .vcpu = xen_vcpu_nr(0) },
 	};
@@ -344,7 +356,6 @@ int evtchn_bind_interdomain(struct evtchn_file *file, domid_t remote_domain,
 {
 	struct evtchn_request req = {
 		.op = EVTCHNOP_bind_interdomain,
-		.kind = EVTCHNSTAT_interdomain,
 		.port = &req.arg.interdomain.local_port,
 		.arg.interdomain = {
 			.remote_dom = remote_domain,
@@ -368,7 +379,6 @@ int evtchn_bind_unbound(struct evtchn_file *file, domid_t remote_domain)
 {
 	struct evtchn_request req = {
 		.op = EVTCHNOP_alloc_unbound,
-		.kind = EVTCHNSTAT_unbound,
 		.port = &req.arg.unbound.port,
 		.arg.unbound = {
 			.dom = DOMID_SELF,
@@ -423,7 +433,8 @@ static struct evtchn_binding *find_dead_binding(struct evtchn_file *file,
  * @file: its owner
  * @port: the port
  *
- * Xen closes the port, unless it is static. Its entry in the ring goes, too.
+ * Xen closes the port, unless it is static or another part of the kernel has
+ * a reference to it. Its entry in the ring goes, too.
  *
  * Context: process, may sleep.
  * Return: 0; -ENOTCONN if @file does not have @port; -EINTR.
@@ -441,7 +452,6 @@ int evtchn_unbind(struct evtchn_file *file, evtchn_port_t port)
 	if (binding) {
 		hlist_del(&binding->node);
 		file->nr_bindings--;
-		remove_binding(binding);
 		free_binding(binding);
 		/* Last: the handler may have pushed it until now. */
 		evtchn_ring_withdraw(&file->ring, port);
@@ -466,7 +476,6 @@ void evtchn_unbind_all(struct evtchn_file *file)
 
 	hlist_for_each_entry_safe(binding, next, &file->bindings, node) {
 		hlist_del(&binding->node);
-		remove_binding(binding);
 		free_binding(binding);
 		cond_resched();
 	}
@@ -521,6 +530,7 @@ void evtchn_enable(struct evtchn_file *file, evtchn_port_t port)
 		return;
 
 	old = atomic_read(&binding->state);
+	/* Fully ordered; pairs with the same in evtchn_interrupt(). */
 	do {
 		if (!(old & EVTCHN_MASKED) || old & EVTCHN_CLOSING)
 			return;
@@ -548,10 +558,12 @@ void evtchn_drop_dead_bindings(void)
 	struct evtchn_binding *binding;
 	unsigned long port;
 
-	guard(mutex)(&evtchn_claim_lock);
+	/* Release may run in a kworker, which is not frozen. */
+	guard(rcu)();
 
+	/* A number that is mapped may be another's: the irq tells. */
 	xa_for_each(&evtchn_ports, port, binding) {
-		if (!port_is_mapped(port))
-			xa_erase(&evtchn_ports, port);
+		if (irq_from_evtchn(port) != binding->irq)
+			xa_cmpxchg(&evtchn_ports, port, binding, NULL, 0);
 	}
 }

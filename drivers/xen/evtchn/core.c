@@ -288,6 +288,7 @@ static struct platform_driver evtchn_pm_driver = {
 	.driver = {
 		.name	= "xen-evtchn",
 		.pm	= pm_sleep_ptr(&evtchn_pm_ops),
+		.suppress_bind_attrs = true,
 	},
 };
 

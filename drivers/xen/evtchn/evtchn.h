@@ -34,11 +34,11 @@
  *	 any of these ---- UNBIND, release ----> closing ----> freed
  *
  * "masked": the port was pushed, and Xen's event stays masked until write().
- * "missed": another handler of the same irq line (privcmd's ioeventfd) sent
- * the EOI and an event came while this file had not asked for one. It must
- * not be lost and must not be pushed twice: write() delivers it.
- * "closing" is final, and is set by the one who took the binding off
- * evtchn_ports; the handler then only sends the EOI, for others on the line.
+ * "missed": the handler was called though nobody had written the port. The irq
+ * core replays an interrupt that came on another CPU while the handler ran, and
+ * whoever shares the irq line may send the EOI. The event must not be lost and
+ * must not be pushed twice: write() delivers it.
+ * "closing" is final: the handler may still be called, and pushes nothing.
  *
  * After a restore (migration, resume from a saved image) Xen has forgotten
  * every port. The irq of a binding lives on, with no port behind it: such a
@@ -54,7 +54,8 @@
  * (which waits for a running handler), then lets go of the port, and frees
  * the memory after a grace period. Hence a send or an EOI that is under way
  * ends while the port is still ours: it never reaches the next owner, to whom
- * Xen may give the number at once. A user never sleeps while it is counted.
+ * Xen may give the number at once. What a user does while it is counted takes
+ * a hypercall's time at most, and waits for nothing that programs control.
  *
  * Locks, outermost first
  * ----------------------

@@ -110,7 +110,10 @@ static long ioctl_restrict_domid(struct evtchn_file *file, void __user *arg)
 	    restriction.domid >= DOMID_FIRST_RESERVED)
 		return -EINVAL;
 
-	/* Two threads may have come here: the first one's domain stays. */
+	/*
+	 * Two threads may have come here: the first one's domain stays. A bind
+	 * of another thread that is under way may still complete.
+	 */
 	if (cmpxchg(&file->restrict_domid, EVTCHN_UNRESTRICTED,
 		    restriction.domid) != EVTCHN_UNRESTRICTED)
 		return -EACCES;

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: ((GPL-2.0-only WITH Linux-syscall-note) OR MIT) */
+/*
+ * Commands of /dev/xen/evtchn, Xen event channels for programs.
+ *
+ * Documentation/userspace-api/xen-evtchn.rst describes the device as a whole:
+ * read(), write(), poll(), and how the parts work together.
+ *
+ * Copyright (c) 2003-2005, K A Fraser
+ */
+
+#ifndef __LINUX_PUBLIC_EVTCHN_H__
+#define __LINUX_PUBLIC_EVTCHN_H__
+
+/*
+ * domid_t, an unsigned 16-bit integer, and _IOC() must be defined by whoever
+ * includes this. Xen's own public headers define domid_t, too, and languages
+ * before C11 refuse it twice, so it cannot be defined here.
+ */
+
+/**
+ * DOC: errors of all commands
+ *
+ * A command that fails returns -1, and errno tells why. These can come from
+ * any command, and are not repeated below:
+ *
+ * * EFAULT: the argument cannot be read.
+ * * ENOSYS: there is no such command, or its argument has another size.
+ *
+ * And these from any of the BIND commands:
+ *
+ * * ENOSPC: Xen has no port left for this domain.
+ * * ENOMEM: out of memory, in the kernel or in Xen.
+ * * EBUSY: the kernel has not yet let go of an earlier port of that number.
+ * * EPERM: Xen's security policy is against it.
+ *
+ * BIND commands and UNBIND fail with EINTR when the thread is being killed,
+ * which no program lives to see.
+ */
+
+/**
+ * struct ioctl_evtchn_bind_virq - argument of IOCTL_EVTCHN_BIND_VIRQ
+ * @virq: a virtual interrupt, VIRQ_* of Xen's public headers
+ */
+struct ioctl_evtchn_bind_virq {
+	unsigned int virq;
+};
+
+/**
+ * define IOCTL_EVTCHN_BIND_VIRQ - bind a virtual interrupt to a new port
+ *
+ * Virtual interrupts that each vCPU has are bound on vCPU 0. The port is
+ * enabled.
+ *
+ * Return:
+ * * the new port, greater than 0
+ * * EACCES: the file is restricted; found before EFAULT.
+ * * EINVAL: there is no such virtual interrupt.
+ * * EEXIST: it is bound already, by anybody in the domain.
+ */
+#define IOCTL_EVTCHN_BIND_VIRQ				\
+	_IOC(_IOC_NONE, 'E', 0, sizeof(struct ioctl_evtchn_bind_virq))
+
+/**
+ * struct ioctl_evtchn_bind_interdomain - of IOCTL_EVTCHN_BIND_INTERDOMAIN
+ * @remote_domain: the other domain's id, or DOMID_SELF
+ * @remote_port: a port of the other domain
+ */
+struct ioctl_evtchn_bind_interdomain {
+	unsigned int remote_domain, remote_port;
+};
+
+/**
+ * define IOCTL_EVTCHN_BIND_INTERDOMAIN - connect to another domain's port
+ *
+ * Binds a new port to one that the other domain has made for this domain and
+ * that nobody is connected to. The port is enabled, and Xen sends one event to
+ * it at once.
+ *
+ * Return:
+ * * the new local port, greater than 0
+ * * EACCES: the file is restricted to another domain; EFAULT is found before.
+ * * EINVAL: @remote_domain has more than 16 bits; or @remote_port does not
+ *   exist, is connected, or was made for another domain.
+ * * ESRCH: there is no such domain.
+ */
+#define IOCTL_EVTCHN_BIND_INTERDOMAIN			\
+	_IOC(_IOC_NONE, 'E', 1, sizeof(struct ioctl_evtchn_bind_interdomain))
+
+/**
+ * struct ioctl_evtchn_bind_unbound_port - of IOCTL_EVTCHN_BIND_UNBOUND_PORT
+ * @remote_domain: the other domain's id, or DOMID_SELF
+ */
+struct ioctl_evtchn_bind_unbound_port {
+	unsigned int remote_domain;
+};
+
+/**
+ * define IOCTL_EVTCHN_BIND_UNBOUND_PORT - make a port for another domain
+ *
+ * The other domain may connect to it, once. The port is enabled.
+ *
+ * Return:
+ * * the new port, greater than 0
+ * * EACCES: the file is restricted; found before EFAULT.
+ * * EINVAL: @remote_domain has more than 16 bits.
+ * * ESRCH: Xen wants the domain to exist, and it does not.
+ */
+#define IOCTL_EVTCHN_BIND_UNBOUND_PORT			\
+	_IOC(_IOC_NONE, 'E', 2, sizeof(struct ioctl_evtchn_bind_unbound_port))
+
+/**
+ * struct ioctl_evtchn_unbind - argument of IOCTL_EVTCHN_UNBIND
+ * @port: a port of this file
+ */
+struct ioctl_evtchn_unbind {
+	unsigned int port;
+};
+
+/**
+ * define IOCTL_EVTCHN_UNBIND - give up a port
+ *
+ * Xen closes the port, unless BIND_STATIC bound it, and may hand the number
+ * out again at once. An event of it that was not read is dropped.
+ *
+ * Return:
+ * * 0
+ * * EINVAL: Xen never has a port of that number.
+ * * ENOTCONN: this file does not have the port.
+ */
+#define IOCTL_EVTCHN_UNBIND				\
+	_IOC(_IOC_NONE, 'E', 3, sizeof(struct ioctl_evtchn_unbind))
+
+/**
+ * struct ioctl_evtchn_notify - argument of IOCTL_EVTCHN_NOTIFY
+ * @port: a port of this file
+ */
+struct ioctl_evtchn_notify {
+	unsigned int port;
+};
+
+/**
+ * define IOCTL_EVTCHN_NOTIFY - send an event to the other end of a port
+ *
+ * What Xen says of it is not reported: a port that nobody is connected to is
+ * no error.
+ *
+ * Return:
+ * * 0
+ * * ENOTCONN: this file does not have the port, or it was lost in a restore.
+ */
+#define IOCTL_EVTCHN_NOTIFY				\
+	_IOC(_IOC_NONE, 'E', 4, sizeof(struct ioctl_evtchn_notify))
+
+/**
+ * define IOCTL_EVTCHN_RESET - forget all events, and an overflow
+ *
+ * Takes no argument, hence EFAULT does not occur. Ports whose events are
+ * forgotten stay masked until they are written.
+ *
+ * Return: 0.
+ */
+#define IOCTL_EVTCHN_RESET				\
+	_IOC(_IOC_NONE, 'E', 5, 0)
+
+/**
+ * struct ioctl_evtchn_restrict_domid - of IOCTL_EVTCHN_RESTRICT_DOMID
+ * @domid: the only domain that the file may connect to from now on
+ */
+struct ioctl_evtchn_restrict_domid {
+	domid_t domid;
+};
+
+/**
+ * define IOCTL_EVTCHN_RESTRICT_DOMID - limit a file to one domain, for ever
+ *
+ * Afterwards only BIND_INTERDOMAIN may bind, and only to that domain. What the
+ * file has bound stays usable. A restriction holds for every process that has
+ * the file, and cannot be lifted.
+ *
+ * Errors are found in the order in which they stand here.
+ *
+ * Return:
+ * * 0
+ * * EACCES: the file is restricted already, to whatever domain.
+ * * EFAULT: the argument cannot be read.
+ * * EINVAL: @domid is 0, or DOMID_FIRST_RESERVED or above.
+ */
+#define IOCTL_EVTCHN_RESTRICT_DOMID			\
+	_IOC(_IOC_NONE, 'E', 6, sizeof(struct ioctl_evtchn_restrict_domid))
+
+/**
+ * struct ioctl_evtchn_bind - argument of IOCTL_EVTCHN_BIND_STATIC
+ * @port: a port that exists since the domain was built
+ */
+struct ioctl_evtchn_bind {
+	unsigned int port;
+};
+
+/**
+ * define IOCTL_EVTCHN_BIND_STATIC - take a port that exists already
+ *
+ * For ports that the domain's configuration defines. The port is enabled. It
+ * is never closed: not by UNBIND, not with the file, not on an error.
+ *
+ * Return:
+ * * 0
+ * * EACCES: the file is restricted; found before EFAULT.
+ * * EINVAL: @port is 0, or beyond what Xen has ports for.
+ * * ENOENT: the port is free.
+ * * EISCONN: this file has the port.
+ * * EBUSY: another file or the kernel has the port.
+ */
+#define IOCTL_EVTCHN_BIND_STATIC			\
+	_IOC(_IOC_NONE, 'E', 7, sizeof(struct ioctl_evtchn_bind))
+
+#endif /* __LINUX_PUBLIC_EVTCHN_H__ */

@@ -1,0 +1,101 @@
+# shellcheck shell=bash
+# What the series changes in files that the kernel has. Each change hangs on
+# lines of the file, and fails when they are not there, or there twice.
+
+# once FILE ANCHOR: the number of the one line that is ANCHOR.
+once() {
+	local lines
+	lines=$(grep -nxF -e "$2" "$1" | cut -d: -f1 || true)
+	[[ $lines =~ ^[0-9]+$ ]] ||
+		die "$1 of $BASE has not exactly one line \"$2\"" \
+		    -- "adapt the edit in scripts/series/edits.sh to this kernel"
+	echo "$lines"
+}
+
+# after FILE ANCHOR TEXT
+after() {
+	local line
+	line=$(once "$1" "$2")
+	TEXT=$3 awk -v n="$line" '{ print } NR == n { print ENVIRON["TEXT"] }' "$1" > "$1.new"
+	mv "$1.new" "$1"
+}
+
+# replace FILE FIRST LAST TEXT: the lines from FIRST to LAST.
+replace() {
+	local first last
+	first=$(once "$1" "$2")
+	last=$(once "$1" "$3")
+	TEXT=$4 awk -v first="$first" -v last="$last" '
+		NR == first && ENVIRON["TEXT"] != "" { print ENVIRON["TEXT"] }
+		NR < first || NR > last' "$1" > "$1.new"
+	mv "$1.new" "$1"
+}
+
+# maintainers: the F: lines of MAINTAINERS.snippet, each at its place in the
+# entry that the snippet names.
+maintainers() {
+	local entry line
+	entry=$(sed -n 1p "$TOP/MAINTAINERS.snippet")
+	line=$(once MAINTAINERS "$entry")
+	awk -v start="$line" '
+		FNR == NR { if (/^F:/) new[++count] = $0; next }
+		FNR > start && !done && (/^F:/ || /^$/) {
+			while (next_new < count && (/^$/ || new[next_new + 1] < $0))
+				print new[++next_new]
+			done = /^$/
+		}
+		{ print }' "$TOP/MAINTAINERS.snippet" MAINTAINERS > MAINTAINERS.new
+	mv MAINTAINERS.new MAINTAINERS
+}
+
+# edit FILE
+edit() {
+	[ -e "$1" ] || die "$BASE has no $1" -- "give the --base of a kernel that has it"
+	case $1 in
+	drivers/xen/Makefile)
+		local line=$'obj-$(CONFIG_XEN_DEV_EVTCHN)\t\t+= xen-evtchn.o'
+		replace "$1" "$line" "$line" "${line/xen-evtchn.o/evtchn\/}"
+		line=$'xen-evtchn-y\t\t\t\t:= evtchn.o'
+		replace "$1" "$line" "$line" ''
+		;;
+	drivers/xen/Kconfig)
+		kconfig_entry "$1"
+		;;
+	tools/testing/selftests/Makefile)
+		after "$1" 'TARGETS += x86/bugs' 'TARGETS += xen'
+		;;
+	Documentation/userspace-api/index.rst)
+		after "$1" '   isapnp' '   xen-evtchn'
+		;;
+	MAINTAINERS)
+		maintainers
+		;;
+	*)
+		die "no edit of $1 is known" -- "add it to scripts/series/edits.sh"
+		;;
+	esac
+}
+
+# The entry ends where the next one begins.
+kconfig_entry() {
+	local first next
+	first=$(once "$1" 'config XEN_DEV_EVTCHN')
+	next=$(once "$1" 'config XEN_BACKEND')
+	[ "$(sed -n "$first,$((next - 1))s/^config //p" "$1")" = XEN_DEV_EVTCHN ] ||
+		die "$1 of $BASE has something between XEN_DEV_EVTCHN and XEN_BACKEND" \
+		    -- "adapt the edit in scripts/series/edits.sh to this kernel"
+	awk -v first="$first" -v next_="$next" '
+		NR == first { print "source \"drivers/xen/evtchn/Kconfig\"\n" }
+		NR < first || NR >= next_' "$1" > "$1.new"
+	mv "$1.new" "$1"
+}
+
+# backport: to kernels without the typed allocators.
+backport() {
+	sed -i -e 's/\bkzalloc_obj(\(\*[a-z_]*\), /kzalloc(sizeof(\1), /' \
+		-e 's/\bkvmalloc_objs(\(\*[a-z_]*\), \([^,()]*\), /kvmalloc_array(\2, sizeof(\1), /' \
+		drivers/xen/evtchn/*.c
+	! grep -nE 'alloc(_flex|_objs?)\(' drivers/xen/evtchn/*.c >&2 ||
+		die "the backport does not know these allocations" -- "adapt backport() in scripts/series/edits.sh"
+	! git diff --quiet || die "the backport changes nothing" -- "drop it from make-series"
+}

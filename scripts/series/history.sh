@@ -1,0 +1,120 @@
+# shellcheck shell=bash
+# The series as a git history, made anew each time in the current folder.
+#
+# A step is a file scripts/series/NN-NAME: header lines, an empty line, and the
+# commit message. The header lines are
+#   Files: PATH...    files of the tree that the step adds; PATH/ for all below
+#   Edit: PATH...     the kernel's files that it changes, as edits.sh says
+#   Remove: PATH      the kernel's file that it removes
+#   Context: N        lines of context, if 3 are not the same in all kernels
+
+# field NAME STEP: the words of a step's header lines of that name.
+field() {
+	sed -n "/^\$/q; s/^$1: *//p" "$2" | tr -s ' ' '\n'
+}
+
+# files_of STEP: the tree's files that it adds; a path/ takes all below it.
+files_of() {
+	local path file found
+	while read -r path; do
+		found=''
+		for file in "${TREE[@]}"; do
+			case $path in
+			*/) [[ $file == "$path"* ]] || continue ;;
+			*) [ "$file" = "$path" ] || continue ;;
+			esac
+			found=1
+			echo "$file"
+		done
+		[ -n "$found" ] || die "$path, of scripts/series/${1##*/}, is not in the tree" \
+			-- "add it, or correct the Files: line"
+	done < <(field Files "$1")
+}
+
+check_steps() {
+	local step all
+	all=$(for step in "${STEPS[@]}"; do files_of "$step"; done)
+	diff <(sort <<< "$all") <(printf '%s\n' "${TREE[@]}") > "$WORK/untaken" ||
+		die "not in exactly one patch: $(sed -n 's/^[<>] //p' "$WORK/untaken" | sort -u | xargs)" \
+		    -- "put it on a Files: line in scripts/series"
+}
+
+# keep FILE FROM: a file of the tree FROM, in the current folder.
+keep() {
+	mkdir -p "$(dirname "$1")"
+	cp "$2/$1" "$1"
+}
+
+# commit NUMBER MESSAGE-FILE: all that changed in the current folder.
+commit() {
+	local date="$((EPOCH + $1 * 60)) +0000"
+	git add -A -f .
+	GIT_AUTHOR_DATE=$date GIT_COMMITTER_DATE=$date git commit -q --cleanup=verbatim -F "$2"
+}
+
+# The kernel's files that the series touches, then a commit for each step.
+make_history() {
+	local step path number=0
+	git init -q --template= --object-format=sha1 -b series .
+	git config core.abbrev 12
+	git config core.attributesFile /dev/null
+	git config diff.algorithm myers
+	git config diff.renames false
+
+	{ printf '%s\n' "${TREE[@]}"; for step in "${STEPS[@]}"; do field '\(Edit\|Remove\)' "$step"; done; } |
+		while read -r path; do [ ! -e "$BASE/$path" ] || keep "$path" "$BASE"; done
+	commit 0 <(echo base)
+	git tag base
+
+	for step in "${STEPS[@]}"; do
+		while read -r path; do keep "$path" "$TOP"; done < <(files_of "$step")
+		while read -r path; do edit "$path"; done < <(field Edit "$step")
+		while read -r path; do
+			[ -e "$path" ] || die "$BASE has no $path" -- "give the --base of a kernel that has it"
+			rm "$path"
+		done < <(field Remove "$step")
+		number=$((number + 1))
+		commit $number <(sed '1,/^$/d' "$step")
+	done
+	git config branch.series.description "$(cat "$TOP/scripts/series/cover-letter")"
+}
+
+# format OPTION…: the fixed form of git format-patch.
+format() {
+	GIT_COMMITTER_DATE="$((EPOCH)) +0000" \
+		git format-patch -q --no-signature --zero-commit --no-renames "$@"
+}
+
+# removal PATCH…: git am compares the removed file's id, so the patch need not
+# quote it. The line of letters is an empty file in git's binary form.
+removal() {
+	printf 'GIT binary patch\nliteral 0\nHcmV?d00001\n\n' >> "$1"
+}
+
+# series DIR: as it is committed.
+series() {
+	local dir=$1 step options context number=0
+	mkdir -p "$dir/backport"
+	for step in "${STEPS[@]}"; do
+		number=$((number + 1))
+		options=(-1 --no-numbered --start-number "$number" -o "$dir")
+		context=$(field Context "$step")
+		[ -z "$context" ] || options+=("-U$context")
+		[ -z "$(field Remove "$step")" ] || options+=(-D --full-index)
+		format "${options[@]}" "series~$((${#STEPS[@]} - number))"
+		[ -z "$(field Remove "$step")" ] || removal "$dir"/"$(printf %04d $number)"-*
+	done
+	mail "$WORK/mail"
+	{ cat "$WORK/mail/0000-cover-letter.patch"; echo "Made from: $(inputs)"; } > "$dir/cover-letter.txt"
+
+	git checkout -q -b backport
+	backport
+	commit $((number + 1)) "$TOP/scripts/series/backport"
+	format -1 --no-numbered -o "$dir/backport"
+	git checkout -q series
+}
+
+# mail DIR: as it is sent.
+mail() {
+	format -n --cover-letter --cover-from-description=subject -o "$1" base..series
+}

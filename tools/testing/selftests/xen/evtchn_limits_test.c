@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * /dev/xen/evtchn with more ports than fit: into a page, and into Xen.
+ */
+#include "common.h"
+
+/* The kernel log since the program's start; set in main(). */
+static int log_fd;
+
+/*
+ * A page of ports, and four more
+ */
+
+#define MANY_PAGE	4096
+#define MANY_PORTS	(MANY_PAGE / 4 + 4)
+
+FIXTURE(many)
+{
+	int fd;
+	struct ev_pair pairs[MANY_PORTS / 2];
+	unsigned int seen[2 * MANY_PORTS];
+};
+
+FIXTURE_SETUP(many)
+{
+	int i;
+
+	if (sysconf(_SC_PAGESIZE) != MANY_PAGE)
+		SKIP(return, "needs pages of %d bytes", MANY_PAGE);
+	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	ASSERT_GE(self->fd, 0);
+	for (i = 0; i < MANY_PORTS / 2; i++)
+		ASSERT_EQ(0, ev_connect(self->fd, self->fd, &self->pairs[i]));
+
+	/* Every port pending. */
+	for (i = 0; i < MANY_PORTS / 2; i++) {
+		ASSERT_EQ(0, ev_notify(self->fd, self->pairs[i].a));
+		ASSERT_EQ(0, ev_notify(self->fd, self->pairs[i].b));
+	}
+	ev_settle();
+}
+
+FIXTURE_TEARDOWN(many)
+{
+	close(self->fd);
+}
+
+static int compare_ports(const void *a, const void *b)
+{
+	unsigned int x = *(const unsigned int *)a;
+	unsigned int y = *(const unsigned int *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Whether @seen, which is sorted here, is every port of the table once. */
+static bool is_every_port(unsigned int *seen, const struct ev_pair *pairs)
+{
+	unsigned int ports[MANY_PORTS];
+
+	memcpy(ports, pairs, sizeof(ports));
+	qsort(ports, MANY_PORTS, sizeof(*ports), compare_ports);
+	qsort(seen, MANY_PORTS, sizeof(*seen), compare_ports);
+	return !memcmp(ports, seen, sizeof(ports));
+}
+
+TEST_F_TIMEOUT(many, read_is_cut_to_a_page, 120)
+{
+	int i;
+
+	memset(self->seen, 0xa5, sizeof(self->seen));
+	ASSERT_EQ(MANY_PAGE, ev_read(self->fd, self->seen, sizeof(self->seen)));
+	for (i = MANY_PAGE / 4; i < 2 * MANY_PORTS; i++)
+		ASSERT_EQ(0xa5a5a5a5, self->seen[i]);
+	EXPECT_EQ(EV_POLL_EVENT, ev_poll(self->fd));
+
+	/* The rest is there for the next one. */
+	ASSERT_EQ(16, ev_read(self->fd, &self->seen[MANY_PAGE / 4], MANY_PAGE));
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+	EXPECT_TRUE(is_every_port(self->seen, self->pairs));
+}
+
+TEST_F_TIMEOUT(many, read_of_a_page_and_a_bit_is_a_page, 120)
+{
+	char *hole = ev_hole();
+
+	ASSERT_NE(NULL, hole);
+	/* The bit is not memory, and is not touched. */
+	EXPECT_EQ(MANY_PAGE, ev_read(self->fd, hole - MANY_PAGE, MANY_PAGE + 1));
+	EXPECT_EQ(16, ev_read(self->fd, hole - MANY_PAGE, MANY_PAGE + 4));
+}
+
+TEST_F_TIMEOUT(many, write_of_a_page_enables_every_port_in_it, 120)
+{
+	unsigned int *seen = self->seen;
+	int i;
+
+	ASSERT_EQ(MANY_PAGE, ev_read(self->fd, seen, MANY_PAGE));
+	ASSERT_EQ(16, ev_read(self->fd, seen + MANY_PAGE / 4, 16));
+	for (i = 0; i < MANY_PORTS; i++)
+		ASSERT_EQ(0, ev_notify(self->fd, seen[i]));
+	ev_settle();
+	ASSERT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+
+	ASSERT_EQ(MANY_PAGE, ev_write(self->fd, seen, MANY_PORTS * 4));
+	for (i = 0; i < MANY_PAGE / 4; i++) {
+		self->seen[MANY_PORTS + i] = ev_take(self->fd);
+		ASSERT_LE(self->seen[MANY_PORTS + i], 0x20000);
+	}
+	/* The four past it are still masked. */
+	ev_settle();
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+	memcpy(seen + MANY_PORTS + MANY_PAGE / 4, seen + MANY_PAGE / 4, 16);
+	EXPECT_TRUE(is_every_port(seen + MANY_PORTS, self->pairs));
+}
+
+TEST_F_TIMEOUT(many, close_with_every_port_pending_frees_the_numbers, 120)
+{
+	ASSERT_EQ(0, close(self->fd));
+	self->fd = -1;
+	EXPECT_EQ(self->pairs[0].a, ev_next_port());
+	EXPECT_EQ(0, ev_ping_fresh());
+}
+
+/*
+ * Every port that there is
+ */
+
+/*
+ * More than the 4096 of the 2-level event ABI and than what Xen gives a guest
+ * by default. The FIFO ABI has 131072, for dom0 all of them; binding takes
+ * longer with each, and that would be hours: there, this many have to do.
+ */
+#define PORTS_MAX	4200
+
+FIXTURE(exhausted)
+{
+	int fd;
+	int ports[PORTS_MAX];
+	int nr;
+	/* Why there are no more, or 0: PORTS_MAX have been bound. */
+	int error;
+};
+
+FIXTURE_SETUP(exhausted)
+{
+	int ret;
+
+	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	ASSERT_GE(self->fd, 0);
+	while (self->nr < PORTS_MAX) {
+		ret = ev_bind_unbound(self->fd, EV_SELF);
+		if (ret < 0) {
+			self->error = ret;
+			break;
+		}
+		ASSERT_NE(0, ret);
+		self->ports[self->nr++] = ret;
+	}
+	ASSERT_GT(self->nr, 64);
+}
+
+FIXTURE_TEARDOWN(exhausted)
+{
+	close(self->fd);
+}
+
+TEST_F_TIMEOUT(exhausted, next_bind_is_enospc, 240)
+{
+	int i;
+
+	if (!self->error) {
+		TH_LOG("%d ports and no end: FIFO event ABI", self->nr);
+		EXPECT_GT(ev_bind_unbound(self->fd, EV_SELF), 0);
+		return;
+	}
+	TH_LOG("%d ports", self->nr);
+	EXPECT_EQ(-ENOSPC, self->error);
+	for (i = 0; i < 10; i++) {
+		EXPECT_EQ(-ENOSPC, ev_bind_unbound(self->fd, EV_SELF));
+		EXPECT_EQ(-ENOSPC, ev_bind_interdomain(self->fd, EV_SELF, self->ports[0]));
+	}
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+}
+
+TEST_F_TIMEOUT(exhausted, every_number_is_given_once, 240)
+{
+	int i;
+
+	/* Lowest free number first, hence ascending. */
+	for (i = 1; i < self->nr; i++)
+		ASSERT_LT(self->ports[i - 1], self->ports[i]);
+	for (i = 0; i < self->nr; i++)
+		ASSERT_EQ(0, ev_notify(self->fd, self->ports[i]));
+}
+
+TEST_F_TIMEOUT(exhausted, ports_are_usable, 240)
+{
+	struct ev_pair pair = { .a = self->ports[0] };
+	int last = self->ports[self->nr - 1];
+
+	/* One to connect with. */
+	ASSERT_EQ(0, ev_unbind(self->fd, last));
+	pair.b = last;
+	ASSERT_EQ(last, ev_bind_interdomain(self->fd, EV_SELF, pair.a));
+	ASSERT_EQ(last, ev_take(self->fd));
+	ASSERT_EQ(4, ev_enable(self->fd, last));
+	EXPECT_EQ(0, ev_ping(self->fd, self->fd, &pair));
+}
+
+TEST_F_TIMEOUT(exhausted, unbind_makes_room_for_one, 240)
+{
+	int middle = self->ports[self->nr / 2], fd;
+
+	fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	ASSERT_GE(fd, 0);
+	if (self->error)
+		EXPECT_EQ(self->error, ev_bind_unbound(fd, EV_SELF));
+	ASSERT_EQ(0, ev_unbind(self->fd, middle));
+	EXPECT_EQ(middle, ev_bind_unbound(fd, EV_SELF));
+	if (self->error)
+		EXPECT_EQ(self->error, ev_bind_unbound(fd, EV_SELF));
+	close(fd);
+}
+
+TEST_F_TIMEOUT(exhausted, close_returns_every_number, 240)
+{
+	int i;
+
+	ASSERT_EQ(0, close(self->fd));
+	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	ASSERT_GE(self->fd, 0);
+	for (i = 0; i < self->nr; i++)
+		ASSERT_EQ(self->ports[i], ev_bind_unbound(self->fd, EV_SELF));
+}
+
+/*
+ * A fixture, because tests without one come first.
+ */
+
+FIXTURE(last)
+{
+	int unused;
+};
+
+FIXTURE_SETUP(last)
+{
+}
+
+FIXTURE_TEARDOWN(last)
+{
+}
+
+TEST_F(last, kernel_log_is_clean)
+{
+	char record[1024] = "";
+
+	if (log_fd < 0)
+		SKIP(return, "no /dev/kmsg: %s", strerror(-log_fd));
+	EXPECT_EQ(0, ev_log_trouble(log_fd, record, sizeof(record)))
+		TH_LOG("%s", record);
+}
+
+int main(int argc, char **argv)
+{
+	ev_require_device();
+	log_fd = ev_log_open();
+	return test_harness_run(argc, argv);
+}

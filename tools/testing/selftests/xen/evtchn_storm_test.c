@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * /dev/xen/evtchn with many threads on the same files, for a bounded number
+ * of rounds. Whatever they do to each other, each call's result is one of
+ * those that its caller must expect; and afterwards a loopback works, every
+ * port is back in Xen, and the kernel has not complained.
+ *
+ * The threads' random numbers are the same on every run, their order is not.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "common.h"
+
+#define FILES		2
+#define THREADS		6
+#define SLOTS		48
+
+struct storm;
+
+struct worker {
+	pthread_t thread;
+	struct storm *storm;
+	void (*round)(struct worker *worker);
+	unsigned int rounds;
+	unsigned int seed;
+	/* The first call whose result must not be, and that. */
+	const char *what;
+	int result;
+};
+
+struct storm {
+	int fds[FILES];
+	/* Bound ports; slot i belongs to file i % FILES. 0 is free. */
+	atomic_uint slots[SLOTS];
+	/* For each port, whether someone has read it and not written it. */
+	atomic_bool taken[4096];
+	atomic_uint events;
+};
+
+static unsigned int pick(struct worker *worker, unsigned int n)
+{
+	worker->seed = worker->seed * 1103515245 + 12345;
+	return (worker->seed >> 16) % n;
+}
+
+static void expect(struct worker *worker, bool ok, const char *what, int result)
+{
+	if (ok || worker->what)
+		return;
+	worker->what = what;
+	worker->result = result;
+}
+
+static void *work(void *arg)
+{
+	struct worker *worker = arg;
+	unsigned int i;
+
+	for (i = 0; i < worker->rounds && !worker->what; i++)
+		worker->round(worker);
+	return NULL;
+}
+
+/* A new pair, one end in each file, in two slots; who was there goes. */
+static void storm_bind(struct worker *worker)
+{
+	struct storm *storm = worker->storm;
+	unsigned int i = pick(worker, SLOTS), k = pick(worker, SLOTS), old;
+	int a, b, ret;
+
+	a = ev_bind_unbound(storm->fds[i % FILES], EV_SELF);
+	expect(worker, a > 0, "BIND_UNBOUND_PORT", a);
+	if (a <= 0)
+		return;
+	/* Nobody knows of this port yet: it must work. */
+	b = ev_bind_interdomain(storm->fds[k % FILES], EV_SELF, a);
+	expect(worker, b > 0, "BIND_INTERDOMAIN", b);
+
+	old = atomic_exchange(&storm->slots[i], a);
+	if (old) {
+		ret = ev_unbind(storm->fds[i % FILES], old);
+		expect(worker, !ret, "UNBIND", ret);
+	}
+	if (b <= 0)
+		return;
+	old = atomic_exchange(&storm->slots[k], b);
+	if (old) {
+		ret = ev_unbind(storm->fds[k % FILES], old);
+		expect(worker, !ret, "UNBIND", ret);
+	}
+}
+
+/* Whoever takes a port out of its slot is alone in unbinding it. */
+static void storm_unbind(struct worker *worker)
+{
+	unsigned int i = pick(worker, SLOTS), port;
+	struct storm *storm = worker->storm;
+	int ret;
+
+	port = atomic_exchange(&storm->slots[i], 0);
+	if (!port)
+		return;
+	ret = ev_unbind(storm->fds[i % FILES], port);
+	expect(worker, !ret, "UNBIND", ret);
+	ret = ev_unbind(storm->fds[i % FILES], ~0u);
+	expect(worker, ret == -EINVAL, "UNBIND of no port", ret);
+}
+
+/* The port may be gone, or another's, by the time of the call. */
+static void storm_notify(struct worker *worker)
+{
+	unsigned int i = pick(worker, SLOTS);
+	struct storm *storm = worker->storm;
+	int ret;
+
+	ret = ev_notify(storm->fds[i % FILES], storm->slots[i]);
+	expect(worker, !ret || ret == -ENOTCONN, "NOTIFY", ret);
+}
+
+static void storm_read(struct worker *worker)
+{
+	struct storm *storm = worker->storm;
+	int fd = storm->fds[pick(worker, FILES)];
+	unsigned int ports[16];
+	int ret;
+
+	ret = ev_read(fd, ports, 4 * (1 + pick(worker, ARRAY_SIZE(ports))));
+	expect(worker, (ret > 0 && ret % 4 == 0) || ret == -EAGAIN ||
+		       ret == -EFBIG, "read", ret);
+	if (ret > 0)
+		expect(worker, ev_write(fd, ports, ret) == ret, "write", ret);
+	else if (ret == -EFBIG)
+		expect(worker, !ev_reset(fd), "RESET", ret);
+}
+
+static void storm_write(struct worker *worker)
+{
+	struct storm *storm = worker->storm;
+	unsigned int file = pick(worker, FILES), i;
+	unsigned int ports[SLOTS];
+	int ret;
+
+	for (i = 0; i < SLOTS; i++)
+		ports[i] = storm->slots[i];
+	ret = ev_write(storm->fds[file], ports, sizeof(ports));
+	expect(worker, ret == sizeof(ports), "write", ret);
+}
+
+static void storm_poll(struct worker *worker)
+{
+	struct pollfd pfds[FILES];
+	int ret, i;
+
+	for (i = 0; i < FILES; i++) {
+		pfds[i].fd = worker->storm->fds[i];
+		pfds[i].events = POLLIN;
+	}
+	/* Never for ever: it is others' luck whether an event comes. */
+	ret = poll(pfds, FILES, pick(worker, 2));
+	expect(worker, ret >= 0, "poll", ret < 0 ? -errno : ret);
+	for (i = 0; i < FILES; i++)
+		expect(worker, !(pfds[i].revents & ~(POLLIN | POLLERR)),
+		       "poll", pfds[i].revents);
+}
+
+static void storm_round(struct worker *worker)
+{
+	struct storm *storm = worker->storm;
+
+	switch (pick(worker, 32)) {
+	case 0 ... 5:
+		storm_bind(worker);
+		break;
+	case 6 ... 9:
+		storm_unbind(worker);
+		break;
+	case 10 ... 19:
+		storm_notify(worker);
+		break;
+	case 20 ... 25:
+		storm_read(worker);
+		break;
+	case 26 ... 28:
+		storm_write(worker);
+		break;
+	case 29 ... 30:
+		storm_poll(worker);
+		break;
+	default:
+		expect(worker, !ev_reset(storm->fds[pick(worker, FILES)]), "RESET", 0);
+	}
+}
+
+/* A file that comes and goes, while other files get and lose its numbers. */
+static void open_close_round(struct worker *worker)
+{
+	struct ev_pair pairs[4];
+	int fd, ret = 0;
+	size_t i;
+
+	fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	expect(worker, fd >= 0, "open", fd);
+	if (fd < 0)
+		return;
+	for (i = 0; !ret && i < ARRAY_SIZE(pairs); i++)
+		ret = ev_connect(fd, fd, &pairs[i]);
+	expect(worker, !ret, "connect", ret);
+	if (!ret) {
+		ret = ev_ping(fd, fd, &pairs[pick(worker, ARRAY_SIZE(pairs))]);
+		expect(worker, !ret, "ping", ret);
+		/* Gone with events on their way. */
+		for (i = 0; i < ARRAY_SIZE(pairs); i++) {
+			ret = ev_notify(fd, pairs[i].a);
+			expect(worker, !ret, "NOTIFY", ret);
+			ret = ev_notify(fd, pairs[i].b);
+			expect(worker, !ret, "NOTIFY", ret);
+		}
+	}
+	expect(worker, !close(fd), "close", -errno);
+}
+
+/* Between two writes of a port, one reader gets it. */
+static void read_round(struct worker *worker)
+{
+	struct storm *storm = worker->storm;
+	struct pollfd pfd = { .fd = storm->fds[0], .events = POLLIN };
+	unsigned int ports[4];
+	int ret, i;
+
+	ret = ev_read(pfd.fd, ports, sizeof(ports));
+	if (ret == -EAGAIN) {
+		poll(&pfd, 1, 1);
+		return;
+	}
+	expect(worker, ret > 0 && ret % 4 == 0, "read", ret);
+	for (i = 0; i < ret / 4; i++) {
+		if (ports[i] >= ARRAY_SIZE(storm->taken)) {
+			expect(worker, false, "port read", ports[i]);
+			return;
+		}
+		expect(worker, !atomic_exchange(&storm->taken[ports[i]], true),
+		       "second read of port", ports[i]);
+		storm->events++;
+		atomic_store(&storm->taken[ports[i]], false);
+		ret = ev_enable(pfd.fd, ports[i]);
+		expect(worker, ret == 4, "write", ret);
+	}
+}
+
+static void notify_round(struct worker *worker)
+{
+	struct storm *storm = worker->storm;
+	int ret;
+
+	ret = ev_notify(storm->fds[0], storm->slots[pick(worker, SLOTS)]);
+	expect(worker, !ret, "NOTIFY", ret);
+}
+
+FIXTURE(storm)
+{
+	struct storm storm;
+	struct worker workers[THREADS];
+	int log_fd;
+	int next_port;
+};
+
+FIXTURE_SETUP(storm)
+{
+	int i;
+
+	self->log_fd = ev_log_open();
+	self->next_port = ev_next_port();
+	ASSERT_GT(self->next_port, 0);
+	for (i = 0; i < FILES; i++) {
+		self->storm.fds[i] = ev_open(O_CLOEXEC | O_NONBLOCK);
+		ASSERT_GE(self->storm.fds[i], 0);
+	}
+	for (i = 0; i < THREADS; i++) {
+		self->workers[i].storm = &self->storm;
+		self->workers[i].seed = i + 1;
+	}
+}
+
+/* The claims that hold after every storm. */
+FIXTURE_TEARDOWN(storm)
+{
+	char record[1024] = "";
+	int i;
+
+	for (i = 0; i < FILES; i++)
+		close(self->storm.fds[i]);
+	EXPECT_EQ(0, ev_ping_fresh());
+	ev_settle();
+	EXPECT_EQ(self->next_port, ev_next_port());
+	if (self->log_fd >= 0)
+		EXPECT_EQ(0, ev_log_trouble(self->log_fd, record, sizeof(record)))
+			TH_LOG("%s", record);
+}
+
+/* Returns an errno, as pthread_create() does. */
+static int run(struct worker *workers)
+{
+	int i, ret;
+
+	for (i = 0; i < THREADS; i++) {
+		ret = pthread_create(&workers[i].thread, NULL, work, &workers[i]);
+		if (ret)
+			return ret;
+	}
+	for (i = 0; i < THREADS; i++)
+		pthread_join(workers[i].thread, NULL);
+	return 0;
+}
+
+TEST_F_TIMEOUT(storm, everything_on_two_shared_files, 120)
+{
+	struct worker *worker;
+	int i, ret;
+
+	for (i = 0; i < THREADS; i++) {
+		self->workers[i].round = storm_round;
+		self->workers[i].rounds = 2500;
+	}
+	ASSERT_EQ(0, run(self->workers));
+	for (worker = self->workers; worker < self->workers + THREADS; worker++)
+		EXPECT_EQ(NULL, worker->what)
+			TH_LOG("%s: %d", worker->what, worker->result);
+
+	/* What is left in the slots is bound, and nothing else is. */
+	for (i = 0; i < SLOTS; i++) {
+		if (!self->storm.slots[i])
+			continue;
+		ret = ev_unbind(self->storm.fds[i % FILES], self->storm.slots[i]);
+		EXPECT_EQ(0, ret);
+	}
+	ev_settle();
+	EXPECT_EQ(self->next_port, ev_next_port());
+
+	/* The files themselves are as good as new. */
+	for (i = 0; i < FILES; i++) {
+		struct ev_pair pair;
+
+		ASSERT_EQ(0, ev_reset(self->storm.fds[i]));
+		ASSERT_EQ(0, ev_connect(self->storm.fds[i], self->storm.fds[i], &pair));
+		EXPECT_EQ(0, ev_ping(self->storm.fds[i], self->storm.fds[i], &pair));
+	}
+}
+
+TEST_F_TIMEOUT(storm, files_come_and_go, 120)
+{
+	struct worker *worker;
+	int i;
+
+	for (i = 0; i < THREADS; i++) {
+		self->workers[i].round = i < THREADS / 2 ? open_close_round : storm_round;
+		self->workers[i].rounds = i < THREADS / 2 ? 60 : 1200;
+	}
+	ASSERT_EQ(0, run(self->workers));
+	for (worker = self->workers; worker < self->workers + THREADS; worker++)
+		EXPECT_EQ(NULL, worker->what)
+			TH_LOG("%s: %d", worker->what, worker->result);
+}
+
+TEST_F_TIMEOUT(storm, an_event_is_read_by_one_of_many_readers, 120)
+{
+	struct worker *worker;
+	struct ev_pair pair;
+	int i;
+
+	for (i = 0; i < SLOTS; i += 2) {
+		ASSERT_EQ(0, ev_connect(self->storm.fds[0], self->storm.fds[0], &pair));
+		ASSERT_LT(pair.b, ARRAY_SIZE(self->storm.taken));
+		self->storm.slots[i] = pair.a;
+		self->storm.slots[i + 1] = pair.b;
+	}
+	for (i = 0; i < THREADS; i++) {
+		self->workers[i].round = i < THREADS / 2 ? read_round : notify_round;
+		self->workers[i].rounds = 1500;
+	}
+	ASSERT_EQ(0, run(self->workers));
+	for (worker = self->workers; worker < self->workers + THREADS; worker++)
+		EXPECT_EQ(NULL, worker->what)
+			TH_LOG("%s: %d", worker->what, worker->result);
+	EXPECT_GT(self->storm.events, 0);
+	/* 48 ports, each at most once in the ring of 64. */
+	ev_settle();
+	EXPECT_EQ(0, ev_poll(self->storm.fds[0]) & POLLERR);
+}
+
+int main(int argc, char **argv)
+{
+	ev_require_device();
+	return test_harness_run(argc, argv);
+}
