@@ -126,12 +126,17 @@ static void storm_read(struct worker *worker)
 	int ret;
 
 	ret = ev_read(fd, ports, 4 * (1 + pick(worker, ARRAY_SIZE(ports))));
-	expect(worker, (ret > 0 && ret % 4 == 0) || ret == -EAGAIN ||
-		       ret == -EFBIG, "read", ret);
-	if (ret > 0)
-		expect(worker, ev_write(fd, ports, ret) == ret, "write", ret);
-	else if (ret == -EFBIG)
+	switch (ret) {
+	case -EAGAIN:
+		break;
+	case -EFBIG:
 		expect(worker, !ev_reset(fd), "RESET", ret);
+		break;
+	default:
+		expect(worker, ret > 0 && ret % 4 == 0, "read", ret);
+		if (ret > 0)
+			expect(worker, ev_write(fd, ports, ret) == ret, "write", ret);
+	}
 }
 
 static void storm_write(struct worker *worker)
@@ -270,6 +275,8 @@ FIXTURE_SETUP(storm)
 	int i;
 
 	self->log_fd = ev_log_open();
+	if (self->log_fd < 0)
+		SKIP(return, "no /dev/kmsg: %s", strerror(-self->log_fd));
 	self->next_port = ev_next_port();
 	ASSERT_GT(self->next_port, 0);
 	for (i = 0; i < FILES; i++) {
@@ -285,7 +292,7 @@ FIXTURE_SETUP(storm)
 /* The claims that hold after every storm. */
 FIXTURE_TEARDOWN(storm)
 {
-	char record[1024] = "";
+	char record[EV_LOG_RECORD] = "";
 	int i;
 
 	for (i = 0; i < FILES; i++)
@@ -293,9 +300,9 @@ FIXTURE_TEARDOWN(storm)
 	EXPECT_EQ(0, ev_ping_fresh());
 	ev_settle();
 	EXPECT_EQ(self->next_port, ev_next_port());
-	if (self->log_fd >= 0)
-		EXPECT_EQ(0, ev_log_trouble(self->log_fd, record, sizeof(record)))
-			TH_LOG("%s", record);
+	EXPECT_EQ(0, ev_log_trouble(self->log_fd, record))
+		TH_LOG("%s", record);
+	close(self->log_fd);
 }
 
 /* Returns an errno, as pthread_create() does. */
@@ -313,7 +320,7 @@ static int run(struct worker *workers)
 	return 0;
 }
 
-TEST_F_TIMEOUT(storm, everything_on_two_shared_files, 120)
+TEST_F(storm, everything_on_two_shared_files)
 {
 	struct worker *worker;
 	int i, ret;
@@ -347,7 +354,7 @@ TEST_F_TIMEOUT(storm, everything_on_two_shared_files, 120)
 	}
 }
 
-TEST_F_TIMEOUT(storm, files_come_and_go, 120)
+TEST_F(storm, files_come_and_go)
 {
 	struct worker *worker;
 	int i;
@@ -362,7 +369,7 @@ TEST_F_TIMEOUT(storm, files_come_and_go, 120)
 			TH_LOG("%s: %d", worker->what, worker->result);
 }
 
-TEST_F_TIMEOUT(storm, an_event_is_read_by_one_of_many_readers, 120)
+TEST_F(storm, an_event_is_read_by_one_of_many_readers)
 {
 	struct worker *worker;
 	struct ev_pair pair;
