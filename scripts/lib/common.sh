@@ -62,6 +62,8 @@ perl perl
 xz xz-utils
 ccache ccache
 readelf binutils
+rsync rsync
+flock util-linux
 qemu-system-x86_64 qemu-system-x86
 /bin/busybox busybox-static
 /usr/include/libelf.h libelf-dev
@@ -99,7 +101,7 @@ need_tools() {
 
 # is_static FILE: whether an ELF file needs no loader.
 is_static() {
-	[ -e "$1" ] && ! readelf -lW "$1" 2> /dev/null | grep -q INTERP
+	[ -e "$1" ] && command -v readelf > /dev/null && ! readelf -lW "$1" 2> /dev/null | grep -q INTERP
 }
 
 # logged LOG WHAT COMMAND…: output to LOG, progress from its lines; dies with
