@@ -211,7 +211,21 @@ refused() {
 	grep -q 'next: ' <<< "$output" || failed "does not say what to do next"
 }
 
+# A tree with the touched files alone, one of them changed where a patch is.
+tree_that_differs() {
+	local tree=$CACHE/test/differs base=$CACHE/src/mainline file
+	rm -rf "$tree"
+	for file in $(touched "$TOP"/patches/*.patch) include/linux/slab.h; do
+		[ -e "$base/$file" ] || continue
+		mkdir -p "$tree/$(dirname "$file")"
+		cp "$base/$file" "$tree/$file"
+	done
+	sed -i '/config XEN_DEV_EVTCHN/a # Not as it was.' "$tree/drivers/xen/Kconfig"
+	echo "$tree"
+}
+
 check_refusals() {
+	refused 'Patch failed at 0005.*drivers/xen/Kconfig' --base "$(tree_that_differs)"
 	refused 'no such option' --nonsense
 	refused 'wants 0 or 1' --fifo 2
 	refused 'wants a value' --base
