@@ -2465,6 +2465,23 @@ TEST_F(xen, connected_static_port_stays_connected_over_close)
 	close(fd);
 }
 
+/* What was sent while the port was masked waits for whoever binds it next. */
+TEST_F(xen, static_port_keeps_a_masked_event_over_unbind)
+{
+	int peer = ev_bind_interdomain(self->fd, EV_SELF, self->port);
+
+	ASSERT_GT(peer, 0);
+	ASSERT_EQ(peer, ev_take(self->fd));
+	ASSERT_EQ(0, ev_bind_static(self->fd, self->port));
+	ASSERT_EQ(0, ev_notify(self->fd, peer));
+	ASSERT_EQ(self->port, ev_take(self->fd));
+	ASSERT_EQ(0, ev_notify(self->fd, peer));
+
+	ASSERT_EQ(0, ev_unbind(self->fd, self->port));
+	ASSERT_EQ(0, ev_bind_static(self->fd, self->port));
+	EXPECT_EQ(self->port, ev_take(self->fd));
+}
+
 TEST_F(xen, static_port_can_be_bound_again)
 {
 	struct ev_pair pair = { .a = self->port };
