@@ -9,7 +9,7 @@
 : "${SMP:=2}" "${DOM0:=pv}" "${FIFO:=1}" "${ICOUNT:=}" "${SHELL_GUEST:=}" "${TIMEOUT:=600}"
 
 # Any of these on the console, and waiting is of no use.
-CRASH='Kernel panic - not syncing|Domain 0 crashed|Hardware Dom0 (crashed|halted)|Panic on CPU|FATAL TRAP'
+CRASH='Triple fault|Kernel panic - not syncing|Domain 0 crashed|Hardware Dom0 (crashed|halted)|Panic on CPU|FATAL TRAP'
 # Any of these after the job started is a failure, whatever the job says.
 SPLAT='WARNING: |BUG: |kernel BUG|Oops: |Call Trace:|general protection|UBSAN: |KASAN: |KCSAN: '
 
