@@ -40,21 +40,56 @@ build_kernel() {
 	say "kernel and driver are built"
 }
 
-# build_stock BASE OUT: mainline's own driver as a module for the kernel in
-# OUT, so that the same image runs both; prints its path.
+# build_outside NAME OUT FILE…: the driver from the FILEs as a module for the
+# kernel in OUT, so that the same image runs any; prints its path.
+build_outside() {
+	local name=$1 out=$2 dir=$2.$1 file objects=()
+	shift 2
+	mkdir -p "$dir"
+	for file in "$@"; do
+		cp "$file" "$dir/${file##*/}.new"
+		[ -z "$DELAY" ] || delay "$dir/${file##*/}.new"
+		renew "$dir/${file##*/}"
+		case $file in *.c) file=${file##*/} objects+=("${file%.c}.o") ;; esac
+	done
+	printf 'obj-m := xen-evtchn.o\nxen-evtchn-y := %s\n' "${objects[*]}" > "$dir/Makefile.new"
+	renew "$dir/Makefile"
+	logged "$dir.log" "building the $name driver" \
+		make -C "$out" M="$dir" CC="ccache gcc" modules
+	echo "$dir/xen-evtchn.ko"
+}
+
+# build_stock BASE OUT: mainline's own driver.
 build_stock() {
 	local base=$1 out=$2
-	mkdir -p "$out.stock"
 	[ -e "$base/drivers/xen/evtchn.c" ] ||
 		die "$base has no drivers/xen/evtchn.c: no stock driver to run" \
 		    -- "leave out --stock, or give another --base"
-	cp -u "$base/drivers/xen/evtchn.c" "$out.stock/"
-	printf 'obj-m := xen-evtchn.o\nxen-evtchn-y := evtchn.o\n' > "$out.stock/Makefile.new"
-	cmp -s "$out.stock/Makefile.new" "$out.stock/Makefile" ||
-		mv "$out.stock/Makefile.new" "$out.stock/Makefile"
-	logged "$out.stock.log" "building the stock driver" \
-		make -C "$out" M="$out.stock" CC="ccache gcc" modules
-	echo "$out.stock/xen-evtchn.ko"
+	build_outside "stock${DELAY:+-delay}" "$out" "$base/drivers/xen/evtchn.c"
+}
+
+# delay FILE: a pause wherever an interrupt has seen or changed the ring and
+# has yet to act on it: after the look at the consumer's index and before the
+# wake-up. Only what the wake-up's own test runs has it.
+delay() {
+	local pause='udelay(300);'
+	case ${1##*/} in
+	evtchn.c.new)
+		sed -i -e "/^[[:space:]]*cons = /s/\$/ $pause/" \
+			-e "/^[[:space:]]*WRITE_ONCE(u->ring_prod,/s/\$/ $pause/" "$1"
+		;;
+	core.c.new)
+		sed -i -e "/case EVTCHN_PUSH_FIRST:/s/\$/ $pause/" \
+			-e "s/if (wq_has_sleeper(&file->wait))/{ $pause } &/" "$1"
+		;;
+	ring.c.new)
+		sed -i -e "/^enum evtchn_push evtchn_ring_push/,/^}/s/ring->prod++;/$pause & $pause/" "$1"
+		;;
+	*) return 0 ;;
+	esac
+	sed -i '0,/^#include/s//#include <linux\/delay.h>\n&/' "$1"
+	[ "$(grep -o udelay "$1" | wc -l)" -ge 2 ] ||
+		die "no place for the pauses in ${1##*/}" -- "adapt delay() in scripts/lib/build.sh"
 }
 
 # build_selftests TREE OUT: static, through the kernel's kselftest machinery,
@@ -67,7 +102,10 @@ build_selftests() {
 	logged "$out.kselftest.log" "building the selftests" \
 		make -C "$tree/tools/testing/selftests" -j"$JOBS" TARGETS=xen \
 		O="$dir.build" KHDR_INCLUDES="-isystem $out/usr/include" \
-		CC="ccache gcc" LDFLAGS=-static INSTALL_PATH="$dir" FORCE_TARGETS=1 install
+		CC="ccache gcc" LDFLAGS=-static INSTALL_PATH="$dir" FORCE_TARGETS=1 \
+		KDIR="$out" install
+	# Beside the modules themselves, what they were made of.
+	find "$dir" -path '*/test_modules/*' -type f ! -name '*.ko' -delete
 	grep -q '^xen:' "$dir/kselftest-list.txt" ||
 		die "no selftest was built" -- "see $out.kselftest.log"
 }

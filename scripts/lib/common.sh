@@ -66,6 +66,7 @@ rsync rsync
 flock util-linux
 qemu-system-x86_64 qemu-system-x86
 /bin/busybox busybox-static
+/usr/share/doc/gcc-multilib gcc-multilib
 /usr/include/libelf.h libelf-dev
 /usr/include/openssl/opensslv.h libssl-dev
 /usr/include/stdio.h libc6-dev

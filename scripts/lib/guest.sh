@@ -3,10 +3,11 @@
 # that counts: QEMU's exit status is 0 also when the guest panicked.
 #
 # A run's folder has: console (Xen's and the kernel's words), out and err (the
-# job's), reports (init's), qemu (QEMU's own words), guest.gz (initramfs).
+# job's), reports (init's), qemu (QEMU's own words), guest.gz (initramfs), and of
+# a coverage kernel gcov.tar (counts of lines).
 
 # Set by scripts/run from its options.
-: "${SMP:=2}" "${DOM0:=pv}" "${FIFO:=1}" "${ICOUNT:=}" "${SHELL_GUEST:=}" "${TIMEOUT:=600}"
+: "${SMP:=2}" "${DOM0:=pv}" "${MEMORY:=1024}" "${FIFO:=1}" "${ICOUNT:=}" "${SHELL_GUEST:=}" "${TIMEOUT:=600}"
 
 # Any of these on the console, and waiting is of no use.
 CRASH='Triple fault|Kernel panic - not syncing|Domain 0 crashed|Hardware Dom0 (crashed|halted)|Panic on CPU|FATAL TRAP'
@@ -36,9 +37,9 @@ guest_arguments() {
 	*kvm*) cpu=host ;;
 	*) cpu=max,-smap ;;
 	esac
-	xen="console=com1 dom0_mem=512M loglvl=all noreboot=1"
+	xen="console=com1 dom0_mem=$((MEMORY / 2))M loglvl=all noreboot=1"
 	linux="console=hvc0 panic=-1 loglevel=8 xen.fifo_events=$FIFO"
-	qemu_args=(-nodefaults -display none -no-reboot -m 1024 -smp "$SMP" "${accel[@]}")
+	qemu_args=(-nodefaults -display none -no-reboot -m "$MEMORY" -smp "$SMP" "${accel[@]}")
 	if [ "$DOM0" = pvh ]; then
 		[ "$cpu" = host ] || cpu+=,-rdtscp,-xsave
 		xen+=" dom0=pvh"
@@ -55,7 +56,9 @@ guest_arguments() {
 			-chardev "file,id=reports,path=$run/reports"
 			-device isa-debugcon,iobase=0x311,chardev=reports
 			-chardev "file,id=err,path=$run/err.fifo"
-			-device isa-debugcon,iobase=0x312,chardev=err)
+			-device isa-debugcon,iobase=0x312,chardev=err
+			-chardev "file,id=gcov,path=$run/gcov.tar"
+			-device isa-debugcon,iobase=0x313,chardev=gcov)
 	fi
 	qemu_args+=(-cpu "$cpu" -kernel "$CACHE/xen/current/xen" -append "$xen"
 		-initrd "$kernel $linux,$run/guest.gz")
@@ -76,9 +79,11 @@ last_words() {
 		}' >&2
 }
 
-# splats RUN: the kernel's complaints while the job ran.
+# splats RUN: the kernel's complaints while the job ran. Of data races those of
+# the driver: the rest of the kernel has its own, and they are not ours to mend.
 splats() {
-	sed -n '/guest: job starts/,$p' "$1/console" | tr -d '\r' | grep -E "$SPLAT" || true
+	sed -n '/guest: job starts/,$p' "$1/console" | tr -d '\r' | grep -E "$SPLAT" |
+		awk '!/KCSAN: / || /\[xen_evtchn\]/' || true
 }
 
 # run_guest KERNEL RUN [OUTPUT]: boots; the job's output goes to standard
@@ -122,6 +127,7 @@ run_guest() {
 	wait "$out_pid" "$err_pid" 2> /dev/null || true
 	trap - EXIT
 	rm -f "$run/out.fifo" "$run/err.fifo"
+	[ -s "$run/gcov.tar" ] || rm -f "$run/gcov.tar"
 	[ -n "$OUTCOME" ] || OUTCOME=$(outcome_of "$run")
 }
 

@@ -97,6 +97,29 @@ apply_series() {
 	fi
 }
 
+# guest_edits BASE TREE: what the guest's kernels need beside the series. Both
+# do nothing in a kernel that has neither KASAN nor GCOV.
+guest_edits() {
+	local base=$1 tree=$2 file
+	# A PVH kernel runs C code before kasan_early_init(), with no shadow.
+	file=arch/x86/xen/Kconfig
+	{
+		cat "$base/$file"
+		printf '\nconfig XEN_PVH\n'
+		printf '\tselect ARCH_NEEDS_DEFER_KASAN\n\tselect ARCH_DISABLE_KASAN_INLINE\n'
+	} > "$tree/$file.new"
+	renew "$tree/$file"
+	file=drivers/xen/evtchn/Makefile
+	{ cat "$CACHE/am/${base##*/}/$file"; echo 'GCOV_PROFILE := y'; } > "$tree/$file.new"
+	renew "$tree/$file"
+}
+
+# renew FILE: FILE.new becomes FILE, if it differs, so that make sees no change
+# where there is none. Never in place: FILE may be a link into the base.
+renew() {
+	if cmp -s "$1.new" "$1"; then rm "$1.new"; else mv "$1.new" "$1"; fi
+}
+
 # patched_tree BASE: prints the folder of the kernel with the series. Only
 # files that differ are written, so that make rebuilds what changed.
 patched_tree() {
@@ -125,12 +148,15 @@ patched_tree() {
 		done
 	git -C "$repo" ls-files > "$tree/.touched.new"
 	while read -r file; do
+		# guest_edits() has its last word on this one.
+		[ "$file" != drivers/xen/evtchn/Makefile ] || continue
 		cmp -s "$repo/$file" "$tree/$file" && continue
 		mkdir -p "$tree/$(dirname "$file")"
 		rm -f "$tree/$file"
 		cp "$repo/$file" "$tree/$file"
 	done < "$tree/.touched.new"
 	mv "$tree/.touched.new" "$tree/.touched"
+	guest_edits "$base" "$tree"
 	say "git am: $(git -C "$repo" rev-list --count base..HEAD) patches on $name"
 	echo "$tree"
 }
