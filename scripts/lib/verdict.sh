@@ -41,3 +41,30 @@ verdict() {
 	[ -z "$why" ]
 	exit
 }
+
+# kunit_verdict RUN SETTING TREE: what the kernel's own parser makes of the
+# console; never returns.
+kunit_verdict() {
+	local run=$1 setting=$2 tree=$3 why splat parsed=0
+	why=$(explain_outcome "$run")
+	sed -n '/guest: job starts/,$p' "$run/console" | tr -d '\r' > "$run/ktap"
+	"$tree/tools/testing/kunit/kunit.py" parse "$run/ktap" | tee "$run/kunit" || parsed=1
+	splat=$(splats "$run")
+	if [ -z "$why" ]; then
+		if [ $parsed != 0 ]; then
+			why="KUnit found a failure, or no tests"
+		elif [ "$OUTCOME" != "exit 0" ]; then
+			why="the tests could not be loaded: $(tail -1 "$run/err")"
+		elif grep -qE 'skipped: [1-9]' "$run/kunit"; then
+			why="a skip counts as a failure here"
+		elif [ -n "$splat" ]; then
+			last_words "$run"
+			why="the kernel complained: $(head -1 <<< "$splat")"
+		fi
+	fi
+	printf '%s: KUnit: %s (%s; %d s)%s\n' "$([ -z "$why" ] && echo PASS || echo FAIL)" \
+		"$(sed -n 's/.*Testing complete\. *//p' "$run/kunit" | tail -1)" \
+		"$setting" "$SECONDS" "${why:+: $why; log: $run}"
+	[ -z "$why" ]
+	exit
+}
