@@ -235,3 +235,11 @@ check_refusals() {
 	refused 'there is no selftest' --only nonsense
 	XEN_EVTCHN_CACHE=/proc/nowhere refused 'cannot create|No such file' --fetch-only
 }
+
+check_model() {
+	"$TOP/tools/testing/selftests/xen/formal/check"
+}
+
+check_kunit() {
+	guest_run --kunit
+}
