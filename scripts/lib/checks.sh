@@ -225,7 +225,7 @@ tree_that_differs() {
 }
 
 check_refusals() {
-	refused 'Patch failed at 0005.*drivers/xen/Kconfig' --base "$(tree_that_differs)"
+	refused 'Patch failed at 0006.*drivers/xen/Kconfig' --base "$(tree_that_differs)"
 	refused 'no such option' --nonsense
 	refused 'wants 0 or 1' --fifo 2
 	refused 'wants a value' --base

@@ -38,7 +38,7 @@ guest_arguments() {
 	*) cpu=max,-smap ;;
 	esac
 	xen="console=com1 dom0_mem=$((MEMORY / 2))M loglvl=all noreboot=1"
-	linux="console=hvc0 panic=-1 loglevel=8 xen.fifo_events=$FIFO"
+	linux="console=hvc0 panic=-1 loglevel=8 kunit.enable=1 kunit.autorun=1 xen.fifo_events=$FIFO"
 	qemu_args=(-nodefaults -display none -no-reboot -m "$MEMORY" -smp "$SMP" "${accel[@]}")
 	if [ "$DOM0" = pvh ]; then
 		[ "$cpu" = host ] || cpu+=,-rdtscp,-xsave

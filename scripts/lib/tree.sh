@@ -97,8 +97,8 @@ apply_series() {
 	fi
 }
 
-# guest_edits BASE TREE: what the guest's kernels need beside the series. Both
-# do nothing in a kernel that has neither KASAN nor GCOV.
+# guest_edits BASE TREE: what the guest's kernels need beside the series. They do
+# nothing in a kernel that has neither KASAN nor KCSAN nor GCOV.
 guest_edits() {
 	local base=$1 tree=$2 file
 	# A PVH kernel runs C code before kasan_early_init(), with no shadow.
@@ -108,6 +108,18 @@ guest_edits() {
 		printf '\nconfig XEN_PVH\n'
 		printf '\tselect ARCH_NEEDS_DEFER_KASAN\n\tselect ARCH_DISABLE_KASAN_INLINE\n'
 	} > "$tree/$file.new"
+	renew "$tree/$file"
+	# KCSAN looks at a fraction of all accesses: let them be the driver's. The
+	# barriers of what it calls count, or their absence would be reported.
+	file=scripts/Makefile.lib
+	awk '{ print }
+	     !done && $0 == "ifeq ($(CONFIG_KCSAN),y)" {
+		print "ifeq ($(KBUILD_EXTMOD)$(filter drivers/xen/evtchn,$(obj)),)"
+		print "KCSAN_SANITIZE := n"
+		print "KCSAN_INSTRUMENT_BARRIERS := $(if $(filter kernel kernel/locking kernel/rcu kernel/sched lib,$(obj)),y)"
+		print "endif"
+		done = 1
+	     }' "$base/$file" > "$tree/$file.new"
 	renew "$tree/$file"
 	file=drivers/xen/evtchn/Makefile
 	{ cat "$CACHE/am/${base##*/}/$file"; echo 'GCOV_PROFILE := y'; } > "$tree/$file.new"

@@ -90,11 +90,13 @@ kconfig_entry() {
 	mv "$1.new" "$1"
 }
 
-# backport: to kernels without the typed allocators.
+# backport: to kernels without the typed allocators, which also want the name of
+# a symbol namespace without quotes.
 backport() {
 	sed -i -e 's/\bkzalloc_obj(\(\*[a-z_]*\), /kzalloc(sizeof(\1), /' \
 		-e 's/\bkvmalloc_objs(\(\*[a-z_]*\), \([^,()]*\), /kvmalloc_array(\2, sizeof(\1), /' \
 		drivers/xen/evtchn/*.c
+	sed -i 's/^MODULE_IMPORT_NS("\(.*\)");/MODULE_IMPORT_NS(\1);/' drivers/xen/evtchn/tests/*.c
 	! grep -nE 'alloc(_flex|_objs?)\(' drivers/xen/evtchn/*.c >&2 ||
 		die "the backport does not know these allocations" -- "adapt backport() in scripts/series/edits.sh"
 	! git diff --quiet || die "the backport changes nothing" -- "drop it from make-series"

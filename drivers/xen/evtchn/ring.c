@@ -13,7 +13,10 @@
  * second sees what the first one stored. "Was it empty?" is decided inside
  * the lock as well, never from an older sample.
  */
+#include <kunit/visibility.h>
+
 #include <linux/errno.h>
+#include <linux/export.h>
 #include <linux/limits.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
@@ -43,6 +46,7 @@ void evtchn_ring_init(struct evtchn_ring *ring)
 	memset(ring, 0, sizeof(*ring));
 	spin_lock_init(&ring->lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_init);
 
 /**
  * evtchn_ring_destroy() - free the slots
@@ -54,6 +58,7 @@ void evtchn_ring_destroy(struct evtchn_ring *ring)
 {
 	kvfree(ring->slots);
 }
+EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_destroy);
 
 /**
  * evtchn_ring_reserve() - make room for a number of ports
@@ -94,6 +99,7 @@ int evtchn_ring_reserve(struct evtchn_ring *ring, u32 ports)
 	kvfree(old);
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_reserve);
 
 /**
  * evtchn_ring_push() - queue a port
@@ -125,6 +131,7 @@ enum evtchn_push evtchn_ring_push(struct evtchn_ring *ring, evtchn_port_t port)
 
 	return ret;
 }
+EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_push);
 
 /**
  * evtchn_ring_peek() - copy the oldest ports that are not yet peeked
@@ -156,6 +163,7 @@ int evtchn_ring_peek(struct evtchn_ring *ring, evtchn_port_t *ports, u32 max)
 
 	return ret;
 }
+EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_peek);
 
 /**
  * evtchn_ring_finish() - end what evtchn_ring_peek() began
@@ -174,6 +182,7 @@ void evtchn_ring_finish(struct evtchn_ring *ring, bool taken)
 	ring->peeked = 0;
 	spin_unlock_irq(&ring->lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_finish);
 
 /**
  * evtchn_ring_withdraw() - remove every entry of a port
@@ -204,6 +213,7 @@ void evtchn_ring_withdraw(struct evtchn_ring *ring, evtchn_port_t port)
 	ring->prod = to;
 	spin_unlock_irq(&ring->lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_withdraw);
 
 /**
  * evtchn_ring_reset() - empty the ring and forget an overflow
@@ -219,6 +229,7 @@ void evtchn_ring_reset(struct evtchn_ring *ring)
 	ring->overflow = false;
 	spin_unlock_irq(&ring->lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_reset);
 
 /**
  * evtchn_ring_status() - what a reader or a poller would find
@@ -242,3 +253,4 @@ unsigned int evtchn_ring_status(struct evtchn_ring *ring)
 
 	return status;
 }
+EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_status);
