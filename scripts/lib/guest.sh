@@ -27,21 +27,22 @@ accelerator() {
 
 # QEMU's arguments in the array qemu_args. Three features of TCG's CPU are left
 # out, each for a crash that is neither Xen's nor Linux's: smap, of which a PV
-# dom0 dies in Xen's create_bounce_frame; for PVH, rdtscp, which Xen cannot
-# emulate there, and xsave, the state of which gets corrupted now and then
-# (XRSTOR #GP, invalid opcodes in user space, triple faults).
+# dom0 dies in Xen's create_bounce_frame; xsave, the state of which gets
+# corrupted now and then, so that vector registers change under a program
+# (broken heaps, invalid opcodes, XRSTOR #GP, triple faults); and for PVH rdtscp,
+# which Xen cannot emulate there.
 guest_arguments() {
 	local kernel=$1 run=$2 accel cpu xen linux
 	read -ra accel <<< "$(accelerator)"
 	case ${accel[*]} in
 	*kvm*) cpu=host ;;
-	*) cpu=max,-smap ;;
+	*) cpu=max,-smap,-xsave ;;
 	esac
 	xen="console=com1 dom0_mem=$((MEMORY / 2))M loglvl=all noreboot=1"
 	linux="console=hvc0 panic=-1 loglevel=8 kunit.enable=1 kunit.autorun=1 xen.fifo_events=$FIFO"
 	qemu_args=(-nodefaults -display none -no-reboot -m "$MEMORY" -smp "$SMP" "${accel[@]}")
 	if [ "$DOM0" = pvh ]; then
-		[ "$cpu" = host ] || cpu+=,-rdtscp,-xsave
+		[ "$cpu" = host ] || cpu+=,-rdtscp
 		xen+=" dom0=pvh"
 		qemu_args+=(-M q35 -device amd-iommu)
 	fi

@@ -4,6 +4,7 @@
  */
 #include <linux/err.h>
 #include <linux/interrupt.h>
+#include <linux/rwsem.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 #include <linux/xarray.h>
@@ -26,6 +27,13 @@ static DEFINE_XARRAY(evtchn_ports);
  * that BIND_STATIC cannot slip in between and take the port of another file.
  */
 static DEFINE_MUTEX(evtchn_claim_lock);
+
+/*
+ * Held for writing from before a save until the dead bindings of a restore are
+ * known as such, for reading by release: a file may be put by a kworker, which
+ * is not frozen, and must not let go of a number that is another's by now.
+ */
+static DECLARE_RWSEM(evtchn_save_sem);
 
 /**
  * struct evtchn_request - what a bind command wants from Xen
@@ -277,6 +285,9 @@ static int add_binding(struct evtchn_file *file, struct evtchn_request *req,
 	binding->irq = irq;
 	atomic_set(&binding->state, 0);
 
+	/* An event of a port that had the number before a restore. */
+	evtchn_ring_withdraw(&file->ring, binding->port);
+
 	/* Before the handler: what it makes readable must be writable. */
 	rc = xa_insert(&evtchn_ports, binding->port, binding, GFP_KERNEL);
 	if (rc)
@@ -467,12 +478,14 @@ int evtchn_unbind(struct evtchn_file *file, evtchn_port_t port)
  * evtchn_unbind_all() - give up every port of a file
  * @file: the owner; nobody else uses it any more
  *
- * Context: process, may sleep.
+ * Context: process, may sleep; waits for a restore that is under way.
  */
 void evtchn_unbind_all(struct evtchn_file *file)
 {
 	struct evtchn_binding *binding;
 	struct hlist_node *next;
+
+	guard(rwsem_read)(&evtchn_save_sem);
 
 	hlist_for_each_entry_safe(binding, next, &file->bindings, node) {
 		hlist_del(&binding->node);
@@ -547,23 +560,38 @@ void evtchn_enable(struct evtchn_file *file, evtchn_port_t port)
 }
 
 /**
- * evtchn_drop_dead_bindings() - after a restore, forget the ports that are gone
+ * evtchn_begin_save() - before the domain is saved
  *
- * Their bindings stay with their files until UNBIND or release.
+ * To be followed by evtchn_end_save(), by the same task. No file is released
+ * in between.
  *
  * Context: process, may sleep; user space is frozen.
  */
-void evtchn_drop_dead_bindings(void)
+void evtchn_begin_save(void)
+{
+	down_write(&evtchn_save_sem);
+}
+
+/**
+ * evtchn_end_save() - the domain goes on, after a restore or as it was
+ *
+ * After a restore, the ports that are gone are forgotten. Their bindings stay
+ * with their files until UNBIND or release. Otherwise every port is there.
+ *
+ * Context: process, may sleep; user space is frozen.
+ */
+void evtchn_end_save(void)
 {
 	struct evtchn_binding *binding;
 	unsigned long port;
 
-	/* Release may run in a kworker, which is not frozen. */
-	guard(rcu)();
-
-	/* A number that is mapped may be another's: the irq tells. */
-	xa_for_each(&evtchn_ports, port, binding) {
-		if (irq_from_evtchn(port) != binding->irq)
-			xa_cmpxchg(&evtchn_ports, port, binding, NULL, 0);
+	/* The core frees what irq_from_evtchn() looks at by RCU. */
+	scoped_guard(rcu) {
+		/* A number that is mapped may be another's: the irq tells. */
+		xa_for_each(&evtchn_ports, port, binding) {
+			if (irq_from_evtchn(port) != binding->irq)
+				xa_erase(&evtchn_ports, port);
+		}
 	}
+	up_write(&evtchn_save_sem);
 }

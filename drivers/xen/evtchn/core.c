@@ -271,17 +271,25 @@ static struct miscdevice evtchn_miscdev = {
 };
 
 /*
- * A device of our own only to hear of a restore, which comes before user space
- * is thawed. A suspend that was cancelled ends in .thaw and loses no port.
+ * A device of our own only to hear of a save, and how it ended, before user
+ * space is thawed: in .restore, or in .thaw if it was cancelled.
  */
-static int evtchn_pm_restore(struct device *dev)
+static int evtchn_pm_freeze(struct device *dev)
 {
-	evtchn_drop_dead_bindings();
+	evtchn_begin_save();
+	return 0;
+}
+
+static int evtchn_pm_end(struct device *dev)
+{
+	evtchn_end_save();
 	return 0;
 }
 
 static const struct dev_pm_ops evtchn_pm_ops = {
-	.restore = evtchn_pm_restore,
+	.freeze	 = evtchn_pm_freeze,
+	.thaw	 = evtchn_pm_end,
+	.restore = evtchn_pm_end,
 };
 
 static struct platform_driver evtchn_pm_driver = {

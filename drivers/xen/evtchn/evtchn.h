@@ -63,6 +63,8 @@
  *	file->read_lock	    one reader at a time; held across the copy to user
  *			    memory, so it is only ever waited for interruptibly
  *			    and nothing but read() takes it
+ *	evtchn_save_sem	    from before a save until after the restore; and
+ *			    release, so that none runs then (bind.c)
  *	file->bind_lock	    bind and unbind on one file
  *	  evtchn_claim_lock   from the hypercall that makes a port until the
  *			      event core has it (bind.c)
@@ -70,8 +72,8 @@
  *	ring->lock	    taken by interrupts; the queue's indices
  *	  file->wait.lock     not nested in ring->lock: wake-ups come after it
  *
- * read_lock and bind_lock are never held together. NOTIFY, write(), poll()
- * and the interrupt take neither.
+ * The first three are never held together. NOTIFY, write(), poll() and the
+ * interrupt take none of them.
  */
 #ifndef _XEN_EVTCHN_EVTCHN_H
 #define _XEN_EVTCHN_EVTCHN_H
@@ -215,7 +217,8 @@ int evtchn_unbind(struct evtchn_file *file, evtchn_port_t port);
 void evtchn_unbind_all(struct evtchn_file *file);
 int evtchn_notify(struct evtchn_file *file, evtchn_port_t port);
 void evtchn_enable(struct evtchn_file *file, evtchn_port_t port);
-void evtchn_drop_dead_bindings(void);
+void evtchn_begin_save(void);
+void evtchn_end_save(void);
 
 long evtchn_ioctl(struct evtchn_file *file, unsigned int cmd, void __user *arg);
 

@@ -2317,108 +2317,40 @@ TEST_F(restricted, restriction_goes_with_the_file)
  */
 
 #ifndef __i386__
-#define HYPERVISOR_EVENT_CHANNEL_OP	32
-
-enum { OP_CLOSE = 3, OP_STATUS = 5, OP_ALLOC_UNBOUND = 6 };
-enum { STATUS_CLOSED = 0, STATUS_UNBOUND = 1, STATUS_INTERDOMAIN = 2, STATUS_VIRQ = 4 };
-
-/* Of Xen's public event_channel.h, as much as is used here. */
-union evtchn_op {
-	struct {
-		uint32_t port;
-	} close;
-	struct {
-		uint16_t dom;
-		uint32_t port;
-		uint32_t status;
-		uint32_t vcpu;
-		uint32_t u[2];
-	} status;
-	struct {
-		uint16_t dom;
-		uint16_t remote_dom;
-		uint32_t port;
-	} alloc_unbound;
-};
-
-struct privcmd_hypercall {
-	uint64_t op;
-	uint64_t arg[5];
-};
-
-#define IOCTL_PRIVCMD_HYPERCALL _IOC(_IOC_NONE, 'P', 0, sizeof(struct privcmd_hypercall))
-
-static int hypercall(int privcmd, int cmd, union evtchn_op *op)
-{
-	struct privcmd_hypercall call = {
-		.op = HYPERVISOR_EVENT_CHANNEL_OP,
-		.arg = { cmd, (uintptr_t)op },
-	};
-
-	return ev_ioctl(privcmd, IOCTL_PRIVCMD_HYPERCALL, &call);
-}
-
-/* A port's state, or -errno; and its vCPU, if asked for. */
-static int port_status(int privcmd, union evtchn_op *op, unsigned int port,
-		       unsigned int *vcpu)
-{
-	int ret;
-
-	memset(op, 0, sizeof(*op));
-	op->status.dom = EV_SELF;
-	op->status.port = port;
-	ret = hypercall(privcmd, OP_STATUS, op);
-	if (ret)
-		return ret;
-	if (vcpu)
-		*vcpu = op->status.vcpu;
-	return op->status.status;
-}
+#include "hypercall.h"
 
 FIXTURE(xen)
 {
 	int fd;
-	int privcmd;
-	/* Locked memory, which Xen can write to. */
-	union evtchn_op *op;
 	/* Allocated in Xen, as a static port is; no file has it. */
-	unsigned int port;
+	int port;
 };
 
 FIXTURE_SETUP(xen)
 {
+	const char *missing = ev_xen_open();
+
 	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
 	ASSERT_GE(self->fd, 0);
-	self->privcmd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
-	if (self->privcmd < 0)
-		SKIP(return, "no /dev/xen/privcmd: %s", strerror(errno));
-	self->op = mmap(NULL, sizeof(*self->op), PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS | MAP_LOCKED | MAP_POPULATE, -1, 0);
-	ASSERT_NE(MAP_FAILED, self->op);
-
-	self->op->alloc_unbound.dom = EV_SELF;
-	self->op->alloc_unbound.remote_dom = EV_SELF;
-	if (hypercall(self->privcmd, OP_ALLOC_UNBOUND, self->op))
-		SKIP(return, "no hypercall through privcmd: %s", strerror(errno));
-	self->port = self->op->alloc_unbound.port;
-	ASSERT_EQ(STATUS_UNBOUND, port_status(self->privcmd, self->op, self->port, NULL));
+	if (missing)
+		SKIP(return, "%s", missing);
+	self->port = ev_xen_alloc_unbound(EV_SELF);
+	ASSERT_GT(self->port, 0);
+	ASSERT_EQ(EV_UNBOUND, ev_xen_status(self->port));
 }
 
 FIXTURE_TEARDOWN(xen)
 {
 	close(self->fd);
-	if (self->port) {
-		self->op->close.port = self->port;
-		hypercall(self->privcmd, OP_CLOSE, self->op);
-	}
-	close(self->privcmd);
+	if (self->port > 0)
+		ev_xen_close(self->port);
 }
 
 TEST_F(xen, static_bind_is_zero_then_eisconn)
 {
 	EXPECT_EQ(0, ev_bind_static(self->fd, self->port));
 	EXPECT_EQ(-EISCONN, ev_bind_static(self->fd, self->port));
-	EXPECT_EQ(STATUS_UNBOUND, port_status(self->privcmd, self->op, self->port, NULL));
+	EXPECT_EQ(EV_UNBOUND, ev_xen_status(self->port));
 }
 
 TEST_F(xen, static_port_delivers_events)
@@ -2440,7 +2372,7 @@ TEST_F(xen, static_port_stays_open_over_unbind)
 {
 	ASSERT_EQ(0, ev_bind_static(self->fd, self->port));
 	ASSERT_EQ(0, ev_unbind(self->fd, self->port));
-	EXPECT_EQ(STATUS_UNBOUND, port_status(self->privcmd, self->op, self->port, NULL));
+	EXPECT_EQ(EV_UNBOUND, ev_xen_status(self->port));
 	EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, self->port));
 }
 
@@ -2449,7 +2381,7 @@ TEST_F(xen, static_port_stays_open_over_close)
 	ASSERT_EQ(0, ev_bind_static(self->fd, self->port));
 	ASSERT_EQ(0, close(self->fd));
 	self->fd = -1;
-	EXPECT_EQ(STATUS_UNBOUND, port_status(self->privcmd, self->op, self->port, NULL));
+	EXPECT_EQ(EV_UNBOUND, ev_xen_status(self->port));
 }
 
 TEST_F(xen, connected_static_port_stays_connected_over_close)
@@ -2462,7 +2394,7 @@ TEST_F(xen, connected_static_port_stays_connected_over_close)
 	ASSERT_GT(ev_bind_interdomain(fd, EV_SELF, self->port), 0);
 	ASSERT_EQ(0, close(self->fd));
 	self->fd = -1;
-	EXPECT_EQ(STATUS_INTERDOMAIN, port_status(self->privcmd, self->op, self->port, NULL));
+	EXPECT_EQ(EV_INTERDOMAIN, ev_xen_status(self->port));
 	close(fd);
 }
 
@@ -2515,9 +2447,9 @@ TEST_F(xen, other_ports_are_closed_by_unbind)
 	int port = ev_bind_unbound(self->fd, EV_SELF);
 
 	ASSERT_GT(port, 0);
-	EXPECT_EQ(STATUS_UNBOUND, port_status(self->privcmd, self->op, port, NULL));
+	EXPECT_EQ(EV_UNBOUND, ev_xen_status(port));
 	ASSERT_EQ(0, ev_unbind(self->fd, port));
-	EXPECT_EQ(STATUS_CLOSED, port_status(self->privcmd, self->op, port, NULL));
+	EXPECT_EQ(EV_CLOSED, ev_xen_status(port));
 }
 
 TEST_F(xen, other_ports_are_closed_by_close)
@@ -2528,24 +2460,25 @@ TEST_F(xen, other_ports_are_closed_by_close)
 	ASSERT_GT(port, 0);
 	peer = ev_bind_interdomain(self->fd, EV_SELF, port);
 	ASSERT_GT(peer, 0);
-	EXPECT_EQ(STATUS_INTERDOMAIN, port_status(self->privcmd, self->op, port, NULL));
-	EXPECT_EQ(STATUS_INTERDOMAIN, port_status(self->privcmd, self->op, peer, NULL));
+	EXPECT_EQ(EV_INTERDOMAIN, ev_xen_status(port));
+	EXPECT_EQ(EV_INTERDOMAIN, ev_xen_status(peer));
 	ASSERT_EQ(0, close(self->fd));
 	self->fd = -1;
-	EXPECT_EQ(STATUS_CLOSED, port_status(self->privcmd, self->op, port, NULL));
-	EXPECT_EQ(STATUS_CLOSED, port_status(self->privcmd, self->op, peer, NULL));
+	EXPECT_EQ(EV_CLOSED, ev_xen_status(port));
+	EXPECT_EQ(EV_CLOSED, ev_xen_status(peer));
 }
 
 TEST_F(xen, virq_is_bound_on_vcpu_0)
 {
 	/* XENOPROF is a VIRQ of each vCPU, so that its port never moves. */
-	unsigned int vcpu = ~0u;
+	union ev_xen_arg arg;
 	int port = ev_bind_virq(self->fd, 7);
 
 	if (port < 0)
 		SKIP(return, "cannot bind VIRQ_XENOPROF: %s", strerror(-port));
-	EXPECT_EQ(STATUS_VIRQ, port_status(self->privcmd, self->op, port, &vcpu));
-	EXPECT_EQ(0, vcpu);
+	ASSERT_EQ(0, ev_xen_query(port, &arg));
+	EXPECT_EQ(EV_VIRQ, arg.status.status);
+	EXPECT_EQ(0, arg.status.vcpu);
 }
 
 TEST_F(xen, unbound_port_for_any_domain_is_as_xen_says)
@@ -2557,16 +2490,10 @@ TEST_F(xen, unbound_port_for_any_domain_is_as_xen_says)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(domains); i++) {
-		memset(self->op, 0, sizeof(*self->op));
-		self->op->alloc_unbound.dom = EV_SELF;
-		self->op->alloc_unbound.remote_dom = domains[i];
-		raw = hypercall(self->privcmd, OP_ALLOC_UNBOUND, self->op);
-		if (!raw) {
-			/* As the hypercall's port, which is free for the bind. */
-			raw = self->op->alloc_unbound.port;
-			self->op->close.port = raw;
-			ASSERT_EQ(0, hypercall(self->privcmd, OP_CLOSE, self->op));
-		}
+		/* As the hypercall's port, which is free for the bind. */
+		raw = ev_xen_alloc_unbound(domains[i]);
+		if (raw > 0)
+			ASSERT_EQ(0, ev_xen_close(raw));
 		ret = ev_bind_unbound(self->fd, domains[i]);
 		EXPECT_EQ(raw, ret)
 			TH_LOG("domain %#x", domains[i]);
