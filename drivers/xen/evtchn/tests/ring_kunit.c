@@ -290,6 +290,7 @@ static void size_name(const u32 *size, char *desc)
 {
 	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u slots", *size);
 }
+
 KUNIT_ARRAY_PARAM(size, sizes, size_name);
 
 /*
@@ -586,6 +587,7 @@ static struct kunit_suite ring_suite = {
 	.name = "xen-evtchn-ring",
 	.test_cases = ring_cases,
 };
+
 kunit_test_suite(ring_suite);
 
 MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");

@@ -1684,6 +1684,98 @@ TEST_F(tables, d5_port_without_room_in_tables_is_closed_once)
 }
 
 /*
+ * The module itself
+ */
+
+#define DRIVER		"xen_evtchn"
+
+/* Where the guest has it; a distribution's is compressed and found by modprobe. */
+static const char *driver_path(void)
+{
+	return getenv("EVTCHN_DRIVER") ?: "/lib/xen-evtchn.ko";
+}
+
+static int load_driver(void)
+{
+	int fd, ret;
+
+	fd = open(driver_path(), O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = syscall(__NR_finit_module, fd, "", 0) ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+FIXTURE(driver)
+{
+	int log;
+};
+
+FIXTURE_VARIANT(driver)
+{
+	const char *function;
+};
+
+FIXTURE_VARIANT_ADD(driver, platform_driver)
+{
+	.function = "__platform_driver_register",
+};
+
+FIXTURE_VARIANT_ADD(driver, platform_device)
+{
+	.function = "platform_device_register_full",
+};
+
+FIXTURE_VARIANT_ADD(driver, misc_device)
+{
+	.function = "misc_register",
+};
+
+FIXTURE_SETUP(driver)
+{
+	int ret;
+
+	self->log = ev_log_open();
+	ASSERT_GE(self->log, 0);
+	ret = load_module();
+	if (ret)
+		SKIP(return, NO_MODULE, strerror(-ret));
+	if (access(driver_path(), R_OK))
+		SKIP(return, "no driver to load in $EVTCHN_DRIVER or %s", driver_path());
+}
+
+FIXTURE_TEARDOWN(driver)
+{
+	char record[EV_LOG_RECORD] = "";
+
+	unload_module();
+	EXPECT_EQ(0, ev_log_trouble(self->log, record))
+		TH_LOG("%s", record);
+	close(self->log);
+}
+
+TEST_F(driver, load_that_fails_leaves_nothing)
+{
+	int hook, ret;
+
+	ret = syscall(__NR_delete_module, DRIVER, O_NONBLOCK) ? -errno : 0;
+	if (ret)
+		SKIP(return, "the driver is not a module, or in use: %s", strerror(-ret));
+
+	hook = fail_call(variant->function, -ENOMEM, 1);
+	ASSERT_GE(hook, 0);
+	EXPECT_EQ(-ENOMEM, load_driver());
+	EXPECT_EQ(1, count_calls(hook));
+	close(hook);
+	EXPECT_NE(0, access(EV_DEVICE, F_OK));
+
+	/* A name that stayed would be in the way of the next. */
+	ASSERT_EQ(0, load_driver());
+	EXPECT_EQ(0, ev_ping_fresh());
+}
+
+/*
  * Last: what all the tests before have left behind
  */
 

@@ -2316,7 +2316,7 @@ TEST_F(restricted, restriction_goes_with_the_file)
  * What Xen itself says, asked through privcmd, which serves no 32-bit programs
  */
 
-#ifndef __i386__
+#if UINTPTR_MAX > UINT32_MAX
 #include "hypercall.h"
 
 FIXTURE(xen)
@@ -2502,7 +2502,7 @@ TEST_F(xen, unbound_port_for_any_domain_is_as_xen_says)
 	}
 }
 
-#endif /* !__i386__ */
+#endif
 
 /*
  * A fixture, because tests without one come first.

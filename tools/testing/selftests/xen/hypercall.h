@@ -18,9 +18,24 @@ struct ev_hypercall {
 
 /* From Xen's public headers xen.h and event_channel.h. */
 #define EV_EVENT_CHANNEL_OP	32
-enum { EV_OP_BIND_INTERDOMAIN, EV_OP_BIND_VIRQ, EV_OP_BIND_PIRQ, EV_OP_CLOSE,
-       EV_OP_SEND, EV_OP_STATUS, EV_OP_ALLOC_UNBOUND };
-enum { EV_CLOSED, EV_UNBOUND, EV_INTERDOMAIN, EV_PIRQ, EV_VIRQ, EV_IPI };
+enum {
+	EV_OP_BIND_INTERDOMAIN,
+	EV_OP_BIND_VIRQ,
+	EV_OP_BIND_PIRQ,
+	EV_OP_CLOSE,
+	EV_OP_SEND,
+	EV_OP_STATUS,
+	EV_OP_ALLOC_UNBOUND,
+};
+
+enum {
+	EV_CLOSED,
+	EV_UNBOUND,
+	EV_INTERDOMAIN,
+	EV_PIRQ,
+	EV_VIRQ,
+	EV_IPI,
+};
 
 /* Arguments of the operations, in Xen's layout. */
 union ev_xen_arg {
