@@ -73,8 +73,10 @@ apply_series() {
 		say "drivers/xen/evtchn.c of this base is not the one the series was made for: removing it without the last patch"
 		unset 'patches[-1]'
 	fi
-	grep -q 'define kzalloc_obj(' "$base/include/linux/slab.h" ||
+	if ! grep -q 'define kzalloc_obj(' "$base/include/linux/slab.h" ||
+	   grep -q 'MODULE_INFO(import_ns, __stringify' "$base/include/linux/module.h"; then
 		patches+=("$series"/backport/[0-9]*.patch)
+	fi
 
 	rm -rf "$repo"
 	mkdir -p "$repo"
