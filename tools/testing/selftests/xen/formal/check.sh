@@ -4,7 +4,7 @@
 set -u
 usage() {
 	cat <<-END
-	usage: check [FOLDER]
+	usage: check.sh [FOLDER]
 
 	Asks spin whether a reader or poller of /dev/xen/evtchn can sleep while an
 	event is queued: in the stock driver (it can), in ours (it must not), and in
