@@ -49,7 +49,8 @@ verdict() {
 
 # The trail without registers and jumps, with names for the locations.
 trail() {
-	names=$(sed -nE '/^.. Locations/,/ADDRESSES/s/^#define (\w+)\s+([0-9])\>.*/s,mem\\[\2],\1,g/p' wakeup.pml)
+	names=$(sed -nE '/^.. Locations/,/ADDRESSES/s/^#define (\w+)\s+([0-9])\>.*/s,mem\\[\2],\1,g/p' \
+		wakeup.pml)
 	spin -t -p "$@" wakeup.pml | sed -E "$names" |
 		grep -E '^ +[a-z]+( [0-9])?: |mem\[|masked|drained|\<[A-Z_]{4,}\>' |
 		grep -vE '\(drain:|i_|\(:init:|printf\(|MSC:'
@@ -62,7 +63,7 @@ case $#:${1-} in
 esac
 for tool in spin gcc; do
 	command -v "$tool" >/dev/null && continue
-	echo "check: no $tool; next: apt-get install $tool" >&2
+	echo "check.sh: no $tool; next: apt-get install $tool" >&2
 	exit 125
 done
 out=${1-$(mktemp -d)}
@@ -73,7 +74,8 @@ while read -r name flags expected; do
 	for order in SC TSO ARM64; do
 		read -r want expected <<<"$expected"
 		dir=$out/$name-$order how=(-DCOLLAPSE) mark=
-		mkdir -p "$dir" && cp "$here"/*.pml "$dir" && cd "$dir" && rm -f pan* ./*.trail || exit 1
+		mkdir -p "$dir" && cp "$here"/*.pml "$dir" && cd "$dir" &&
+			rm -f pan* ./*.trail || exit 1
 		IFS=, read -ra set <<<"ORDER=$order,$flags"
 		# Breadth first has the shortest trail, depth first needs less memory.
 		[ "$want" = none ] || { how+=(-DBFS); set+=(WRAP=64); }
@@ -84,11 +86,13 @@ while read -r name flags expected; do
 			./pan -m8000000 -w20 >pan.log 2>&1
 		read -r states found < <(verdict 2>/dev/null || echo 0 build-error)
 		[ "$found" = "$want" ] || mark=' <-- unexpected' failed=1
-		printf '%-16s %-6s %9d %5d  %-9s %s\n' "$name" "$order" "$states" "$SECONDS" "$want" "$found$mark"
+		printf '%-16s %-6s %9d %5d  %-9s %s\n' "$name" "$order" "$states" "$SECONDS" \
+			"$want" "$found$mark"
 		if [ -e wakeup.pml.trail ]; then
 			trail "${set[@]}" >"$out/$name-$order.trail"
 			[ "$name-$order" != stock-SC ] ||
-				short=$(spin -t -T "${set[@]}" wakeup.pml | grep -E '^(port|reader|poller)')
+				short=$(spin -t -T "${set[@]}" wakeup.pml |
+					grep -E '^(port|reader|poller)')
 		fi
 		[ $# -eq 1 ] || rm -rf "$dir"
 	done

@@ -3,7 +3,7 @@
  * Can a reader or a poller of /dev/xen/evtchn sleep while an event is queued?
  *
  * Two protocols: that of the driver in drivers/xen/evtchn/, and with -DSTOCK
- * that of the driver it replaces. ./check runs all combinations.
+ * that of the driver it replaces. ./check.sh runs all combinations.
  *
  *   here		ring.c, core.c, bind.c		stock evtchn.c
  *   interrupt		evtchn_interrupt(),		evtchn_interrupt()
@@ -42,7 +42,7 @@
  *   are enough for what the stock driver loses. -DPORTS=3 is possible, but too
  *   large to finish in 2 GB.
  * - Free-running indices wrap at WRAP, not at 2^32. Without the lock, a wrap
- *   between two loads could make them look equal, so check lets the models that
+ *   between two loads could make them look equal, so check.sh lets the models that
  *   are to fail count to 64, more than their shortest trails need.
  * - A second reader: a mutex lets one in at a time, and outside of it a reader
  *   is a sleeper like the poller, woken by the same wake_up().
