@@ -49,8 +49,8 @@ verdict() {
 
 # The trail without registers and jumps, with names for the locations.
 trail() {
-	names=$(sed -nE '/^.. Locations/,/ADDRESSES/s/^#define (\w+)\s+([0-9])\>.*/s,mem\\[\2],\1,g/p' \
-		wakeup.pml)
+	names=$(sed -n '/^.. Locations/,/ADDRESSES/p' wakeup.pml |
+		sed -nE 's/^#define (\w+)\s+([0-9])\>.*/s,mem\\[\2],\1,g/p')
 	spin -t -p "$@" wakeup.pml | sed -E "$names" |
 		grep -E '^ +[a-z]+( [0-9])?: |mem\[|masked|drained|\<[A-Z_]{4,}\>' |
 		grep -vE '\(drain:|i_|\(:init:|printf\(|MSC:'
