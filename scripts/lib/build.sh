@@ -41,18 +41,24 @@ build_kernel() {
 }
 
 # build_outside NAME OUT FILE…: the driver from the FILEs as a module for the
-# kernel in OUT, so that the same image runs any; prints its path.
+# kernel in OUT, so that the same image runs any; prints its path. It is compiled
+# as if the kernel had not the option OUTSIDE_UNDEF, if that is set.
 build_outside() {
 	local name=$1 out=$2 dir=$2.$1 file objects=()
 	shift 2
 	mkdir -p "$dir"
 	for file in "$@"; do
 		cp "$file" "$dir/${file##*/}.new"
-		[ -z "$DELAY" ] || delay "$dir/${file##*/}.new"
+		[ -z "${DELAY:-}" ] || delay "$dir/${file##*/}.new"
 		renew "$dir/${file##*/}"
 		case $file in *.c) file=${file##*/} objects+=("${file%.c}.o") ;; esac
 	done
 	printf 'obj-m := xen-evtchn.o\nxen-evtchn-y := %s\n' "${objects[*]}" > "$dir/Makefile.new"
+	if [ -n "${OUTSIDE_UNDEF:-}" ]; then
+		echo "#undef $OUTSIDE_UNDEF" > "$dir/undef.h"
+		# shellcheck disable=SC2016 # make's variable
+		echo 'ccflags-y := -include $(src)/undef.h' >> "$dir/Makefile.new"
+	fi
 	renew "$dir/Makefile"
 	logged "$dir.log" "building the $name driver" \
 		make -C "$out" M="$dir" CC="ccache gcc" modules
@@ -79,11 +85,11 @@ delay() {
 			-e "/^[[:space:]]*WRITE_ONCE(u->ring_prod,/s/\$/ $pause/" "$1"
 		;;
 	core.c.new)
-		sed -i -e "/case EVTCHN_PUSH_FIRST:/s/\$/ $pause/" \
+		sed -i -e "/if (push == EVTCHN_PUSH_FIRST) {/s/\$/ $pause/" \
 			-e "s/if (wq_has_sleeper(&file->wait))/{ $pause } &/" "$1"
 		;;
-	ring.c.new)
-		sed -i -e "/^enum evtchn_push evtchn_ring_push/,/^}/s/ring->prod++;/$pause & $pause/" "$1"
+	evtchn.h.new)
+		sed -i -e "/evtchn_ring_push(struct/,/^}/s/WRITE_ONCE(ring->prod,.*/$pause & $pause/" "$1"
 		;;
 	*) return 0 ;;
 	esac

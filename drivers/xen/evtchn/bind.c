@@ -3,11 +3,13 @@
  * Bindings: ports and irqs of open files, and all that is said to Xen.
  */
 #include <linux/err.h>
+#include <linux/gfp.h>
 #include <linux/interrupt.h>
+#include <linux/nospec.h>
+#include <linux/rcupdate.h>
 #include <linux/rwsem.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
-#include <linux/xarray.h>
 
 #include <xen/events.h>
 #include <xen/xenbus.h>
@@ -17,10 +19,17 @@
 
 /*
  * Every live binding of every file, by port: a port has one owner in the whole
- * domain. Read under RCU. Its nodes are shared by all files, hence charged to
- * no one's memory cgroup; the number of ports bounds them.
+ * domain. An array of rows, as the event core has one for irqs: NOTIFY and
+ * write() spend as much time on the search as on all else. A row is made when
+ * its first port is bound and stays until the module goes. Rows are shared by
+ * all files, hence charged to no one's memory cgroup. Read under RCU.
  */
-static DEFINE_XARRAY(evtchn_ports);
+#define EVTCHN_ROW_PORTS	(PAGE_SIZE / sizeof(struct evtchn_binding *))
+static struct evtchn_binding __rcu **evtchn_rows[EVTCHN_FIFO_NR_CHANNELS /
+						  EVTCHN_ROW_PORTS];
+
+/* Bindings are many, and the sizes that kmalloc() has are far above theirs. */
+static struct kmem_cache *evtchn_binding_cache;
 
 /*
  * Held from the hypercall that makes a port until the event core maps it, so
@@ -193,13 +202,64 @@ static irqreturn_t evtchn_interrupt(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
-/* Looks up a port of @file; another file's is as good as none. */
+/* Where the binding of @port is; NULL if its row was not needed yet. */
+static struct evtchn_binding __rcu **port_slot(evtchn_port_t port)
+{
+	unsigned int nr = port / EVTCHN_ROW_PORTS;
+	struct evtchn_binding __rcu **row;
+
+	if (nr >= ARRAY_SIZE(evtchn_rows))
+		return NULL;
+	nr = array_index_nospec(nr, ARRAY_SIZE(evtchn_rows));
+	/* Pairs with cmpxchg() in make_row(). */
+	row = READ_ONCE(evtchn_rows[nr]);
+
+	return row ? &row[port % EVTCHN_ROW_PORTS] : NULL;
+}
+
+/* Sees to it that @port has a slot: 0 or -ENOMEM. */
+static int make_row(evtchn_port_t port)
+{
+	struct evtchn_binding __rcu **row;
+
+	if (port_slot(port))
+		return 0;
+
+	row = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!row)
+		return -ENOMEM;
+	/* Somebody else may be faster. Pairs with READ_ONCE() in port_slot(). */
+	if (cmpxchg(&evtchn_rows[port / EVTCHN_ROW_PORTS], NULL, row))
+		free_page((unsigned long)row);
+
+	return 0;
+}
+
+/*
+ * Looks up a port of @file; another file's is as good as none. Under RCU, as
+ * the other file may let go of it now.
+ */
 static struct evtchn_binding *find_binding(struct evtchn_file *file,
 					   evtchn_port_t port)
 {
-	struct evtchn_binding *binding = xa_load(&evtchn_ports, port);
+	struct evtchn_binding __rcu **slot = port_slot(port);
+	struct evtchn_binding *binding;
+
+	if (!slot)
+		return NULL;
+	binding = rcu_dereference(*slot);
 
 	return binding && binding->file == file ? binding : NULL;
+}
+
+/* The same for bind and unbind, which keep what they find. */
+static struct evtchn_binding *find_own_binding(struct evtchn_file *file,
+					       evtchn_port_t port)
+{
+	lockdep_assert_held(&file->bind_lock);
+	guard(rcu)();
+
+	return find_binding(file, port);
 }
 
 static bool has_users(const struct evtchn_binding *binding)
@@ -228,8 +288,8 @@ static void put_binding(struct evtchn_binding *binding)
  */
 static bool remove_binding(struct evtchn_binding *binding)
 {
-	bool alive = xa_cmpxchg(&evtchn_ports, binding->port, binding, NULL,
-				0) == binding;
+	bool alive = unrcu_pointer(cmpxchg(port_slot(binding->port),
+					   RCU_INITIALIZER(binding), NULL)) == binding;
 
 	atomic_or(EVTCHN_CLOSING, &binding->state);
 	/* Pairs with put_binding(). */
@@ -238,14 +298,19 @@ static bool remove_binding(struct evtchn_binding *binding)
 	return alive;
 }
 
-/* Both halves: lets go of irq and port. @binding is off its file's list. */
-static void free_binding(struct evtchn_binding *binding)
+/*
+ * Both halves: lets go of irq and port. @binding is off its file's list.
+ * Returns whether it was masked: if not, no event of it is in the ring.
+ */
+static bool free_binding(struct evtchn_binding *binding)
 {
 	unsigned int irq = binding->irq;
+	bool masked;
 
 	if (!remove_binding(binding)) {
 		/* By irq, as the port may be another's by now. */
 		unbind_from_irqhandler(irq, binding);
+		masked = atomic_read(&binding->state) & EVTCHN_MASKED;
 	} else {
 		free_irq(irq, binding);
 		/*
@@ -253,11 +318,14 @@ static void free_binding(struct evtchn_binding *binding)
 		 * owed. If there is none, the line is shut down, and what is
 		 * pending on a static port is kept for its next owner.
 		 */
-		if (atomic_read(&binding->state) & EVTCHN_MASKED)
+		masked = atomic_read(&binding->state) & EVTCHN_MASKED;
+		if (masked)
 			xen_irq_lateeoi(irq, 0);
 		evtchn_put(binding->port);
 	}
 	kfree_rcu(binding, rcu);
+
+	return masked;
 }
 
 /* Everything of a bind that needs @file->bind_lock; -errno or 0. */
@@ -268,7 +336,7 @@ static int add_binding(struct evtchn_file *file, struct evtchn_request *req,
 
 	lockdep_assert_held(&file->bind_lock);
 
-	if (req->is_static && find_binding(file, *req->port))
+	if (req->is_static && find_own_binding(file, *req->port))
 		return -EISCONN;
 
 	/* First, as it is harmless to have too much if the rest fails. */
@@ -280,18 +348,24 @@ static int add_binding(struct evtchn_file *file, struct evtchn_request *req,
 	if (irq < 0)
 		return irq;
 
+	rc = make_row(*req->port);
+	if (rc)
+		goto put_port;
+
 	binding->file = file;
 	binding->port = *req->port;
 	binding->irq = irq;
 	atomic_set(&binding->state, 0);
 
-	/* An event of a port that had the number before a restore. */
-	evtchn_ring_withdraw(&file->ring, binding->port);
+	/* The event of a port that had the number before a restore. */
+	if (unlikely(file->lost_ports))
+		evtchn_ring_withdraw(&file->ring, binding->port);
 
-	/* Before the handler: what it makes readable must be writable. */
-	rc = xa_insert(&evtchn_ports, binding->port, binding, GFP_KERNEL);
-	if (rc)
-		goto put_port;
+	/*
+	 * Before the handler: what it makes readable must be writable. The slot
+	 * is free: who had it took the binding out before letting go of the port.
+	 */
+	rcu_assign_pointer(*port_slot(binding->port), binding);
 
 	rc = request_irq(irq, evtchn_interrupt, IRQF_SHARED, file->name,
 			 binding);
@@ -305,7 +379,7 @@ static int add_binding(struct evtchn_file *file, struct evtchn_request *req,
 remove:
 	remove_binding(binding);
 put_port:
-	evtchn_put(binding->port);
+	evtchn_put(*req->port);
 	return rc;
 }
 
@@ -314,7 +388,7 @@ static int bind_port(struct evtchn_file *file, struct evtchn_request *req)
 	struct evtchn_binding *binding;
 	int rc;
 
-	binding = kzalloc_obj(*binding, GFP_KERNEL_ACCOUNT);
+	binding = kmem_cache_alloc(evtchn_binding_cache, GFP_KERNEL);
 	if (!binding)
 		return -ENOMEM;
 
@@ -323,7 +397,7 @@ static int bind_port(struct evtchn_file *file, struct evtchn_request *req)
 		rc = add_binding(file, req, binding);
 		mutex_unlock(&file->bind_lock);
 	}
-	/* It may have been on evtchn_ports for a while. */
+	/* It may have been in its slot for a while. */
 	if (rc)
 		kfree_rcu(binding, rcu);
 
@@ -459,13 +533,16 @@ int evtchn_unbind(struct evtchn_file *file, evtchn_port_t port)
 	if (rc)
 		return rc;
 
-	binding = find_binding(file, port) ?: find_dead_binding(file, port);
+	binding = find_own_binding(file, port) ?: find_dead_binding(file, port);
 	if (binding) {
+		bool masked;
+
 		hlist_del(&binding->node);
 		file->nr_bindings--;
-		free_binding(binding);
+		masked = free_binding(binding);
 		/* Last: the handler may have pushed it until now. */
-		evtchn_ring_withdraw(&file->ring, port);
+		if (masked)
+			evtchn_ring_withdraw(&file->ring, port);
 	} else {
 		rc = -ENOTCONN;
 	}
@@ -523,22 +600,12 @@ int evtchn_notify(struct evtchn_file *file, evtchn_port_t port)
 	return state & EVTCHN_CLOSING ? -ENOTCONN : 0;
 }
 
-/**
- * evtchn_enable() - let the next event of a port through
- * @file: the port's owner
- * @port: the port; nothing happens if @file does not have it or if it is
- *	enabled
- *
- * Context: process; does not sleep.
- */
-void evtchn_enable(struct evtchn_file *file, evtchn_port_t port)
+/* One port of a write(). */
+static void enable_port(struct evtchn_file *file, evtchn_port_t port)
 {
-	struct evtchn_binding *binding;
+	struct evtchn_binding *binding = find_binding(file, port);
 	int new, old;
 
-	guard(rcu)();
-
-	binding = find_binding(file, port);
 	if (!binding)
 		return;
 
@@ -553,10 +620,30 @@ void evtchn_enable(struct evtchn_file *file, evtchn_port_t port)
 		new += EVTCHN_USER;
 	} while (!atomic_try_cmpxchg(&binding->state, &old, new));
 
-	if (old & EVTCHN_MISSED)
-		evtchn_file_event(file, port);
+	if (unlikely(old & EVTCHN_MISSED))
+		evtchn_file_late_event(file, port);
 	xen_irq_lateeoi(binding->irq, 0);
 	put_binding(binding);
+}
+
+/**
+ * evtchn_enable() - let the next events of some ports through
+ * @file: the ports' owner
+ * @ports: the ports; nothing happens to one that @file does not have or that
+ *	is enabled
+ * @nr: how many; RCU waits for all of them
+ *
+ * Context: process; does not sleep.
+ */
+void evtchn_enable(struct evtchn_file *file, const evtchn_port_t *ports,
+		   unsigned int nr)
+{
+	unsigned int i;
+
+	guard(rcu)();
+
+	for (i = 0; i < nr; i++)
+		enable_port(file, ports[i]);
 }
 
 /**
@@ -583,15 +670,48 @@ void evtchn_begin_save(void)
 void evtchn_end_save(void)
 {
 	struct evtchn_binding *binding;
-	unsigned long port;
+	unsigned int nr, i;
 
 	/* The core frees what irq_from_evtchn() looks at by RCU. */
-	scoped_guard(rcu) {
-		/* A number that is mapped may be another's: the irq tells. */
-		xa_for_each(&evtchn_ports, port, binding) {
-			if (irq_from_evtchn(port) != binding->irq)
-				xa_erase(&evtchn_ports, port);
+	rcu_read_lock();
+	for (nr = 0; nr < ARRAY_SIZE(evtchn_rows); nr++) {
+		for (i = 0; evtchn_rows[nr] && i < EVTCHN_ROW_PORTS; i++) {
+			binding = rcu_dereference(evtchn_rows[nr][i]);
+			/* A number that is mapped may be another's: the irq tells. */
+			if (!binding || irq_from_evtchn(binding->port) == binding->irq)
+				continue;
+			binding->file->lost_ports = true;
+			RCU_INIT_POINTER(evtchn_rows[nr][i], NULL);
 		}
 	}
+	rcu_read_unlock();
+
 	up_write(&evtchn_save_sem);
+}
+
+/**
+ * evtchn_bindings_init() - before the first file is opened
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __init evtchn_bindings_init(void)
+{
+	evtchn_binding_cache = KMEM_CACHE(evtchn_binding, SLAB_ACCOUNT);
+
+	return evtchn_binding_cache ? 0 : -ENOMEM;
+}
+
+/**
+ * evtchn_bindings_exit() - after the last file was released
+ *
+ * Context: process, may sleep.
+ */
+void evtchn_bindings_exit(void)
+{
+	unsigned int i;
+
+	/* Waits for kfree_rcu(). */
+	kmem_cache_destroy(evtchn_binding_cache);
+	for (i = 0; i < ARRAY_SIZE(evtchn_rows); i++)
+		free_page((unsigned long)evtchn_rows[i]);
 }

@@ -28,31 +28,53 @@
  */
 #define EVTCHN_STACK_PORTS	32
 
+/* After the push and without its lock: ring.c tells why no sleeper is missed. */
+static void announce(struct evtchn_file *file, enum evtchn_push push)
+{
+	if (push == EVTCHN_PUSH_FIRST) {
+		if (wq_has_sleeper(&file->wait))
+			wake_up_interruptible_poll(&file->wait,
+						   EPOLLIN | EPOLLRDNORM);
+		kill_fasync(&file->fasync, SIGIO, POLL_IN);
+	} else if (push == EVTCHN_PUSH_OVERFLOW) {
+		if (wq_has_sleeper(&file->wait))
+			wake_up_interruptible_poll(&file->wait, EPOLLERR);
+	}
+}
+
 /**
  * evtchn_file_event() - queue an event and tell the file's programs
  * @file: the file
  * @port: the port that the event came for
  *
- * Context: any, hard interrupt included.
+ * Context: the interrupt handler.
  */
 void evtchn_file_event(struct evtchn_file *file, evtchn_port_t port)
 {
-	/* After the push: ring.c tells why no sleeper is missed. */
-	switch (evtchn_ring_push(&file->ring, port)) {
-	case EVTCHN_PUSH_FIRST:
-		if (wq_has_sleeper(&file->wait))
-			wake_up_interruptible_poll(&file->wait,
-						   EPOLLIN | EPOLLRDNORM);
-		kill_fasync(&file->fasync, SIGIO, POLL_IN);
-		break;
-	case EVTCHN_PUSH_OVERFLOW:
-		if (wq_has_sleeper(&file->wait))
-			wake_up_interruptible_poll(&file->wait, EPOLLERR);
-		break;
-	case EVTCHN_PUSH_MORE:
-	case EVTCHN_PUSH_DROPPED:
-		break;
-	}
+	enum evtchn_push push;
+
+	spin_lock(&file->ring.lock);
+	push = evtchn_ring_push(&file->ring, port);
+	spin_unlock(&file->ring.lock);
+	if (push != EVTCHN_PUSH_MORE)
+		announce(file, push);
+}
+
+/**
+ * evtchn_file_late_event() - evtchn_file_event() for process context
+ * @file: the file
+ * @port: the port that the event came for
+ *
+ * Context: process; does not sleep.
+ */
+void evtchn_file_late_event(struct evtchn_file *file, evtchn_port_t port)
+{
+	enum evtchn_push push;
+
+	spin_lock_irq(&file->ring.lock);
+	push = evtchn_ring_push(&file->ring, port);
+	spin_unlock_irq(&file->ring.lock);
+	announce(file, push);
 }
 
 /*
@@ -63,7 +85,7 @@ void evtchn_file_event(struct evtchn_file *file, evtchn_port_t port)
 static ssize_t read_events(struct evtchn_file *file, char __user *buf,
 			   size_t count)
 {
-	evtchn_port_t ports[EVTCHN_STACK_PORTS];
+	evtchn_port_t ports[EVTCHN_STACK_PORTS] __uninitialized;
 	ssize_t done = 0;
 	int n;
 
@@ -105,13 +127,16 @@ static ssize_t evtchn_read(struct file *filp, char __user *buf, size_t count,
 		return 0;
 
 	for (;;) {
-		/* The holder may wait for a page fault, and we with it. */
-		if (mutex_lock_interruptible(&file->read_lock))
-			return -ERESTARTSYS;
-		ret = read_events(file, buf, count);
-		mutex_unlock(&file->read_lock);
-		if (ret)
-			return ret;
+		/* What a reader finds empty costs it no lock. */
+		if (evtchn_ring_status(&file->ring)) {
+			/* The holder may wait for a page fault, and we with it. */
+			if (mutex_lock_interruptible(&file->read_lock))
+				return -ERESTARTSYS;
+			ret = read_events(file, buf, count);
+			mutex_unlock(&file->read_lock);
+			if (ret)
+				return ret;
+		}
 
 		if (filp->f_flags & O_NONBLOCK)
 			return -EAGAIN;
@@ -123,31 +148,39 @@ static ssize_t evtchn_read(struct file *filp, char __user *buf, size_t count,
 	}
 }
 
+/* All of it is copied before the first port: a fault must enable none. */
+static ssize_t write_many(struct evtchn_file *file, const char __user *buf,
+			  size_t count)
+{
+	size_t n = count / sizeof(evtchn_port_t), i;
+	evtchn_port_t *ports = memdup_user(buf, count);
+
+	if (IS_ERR(ports))
+		return PTR_ERR(ports);
+	for (i = 0; i < n; i += EVTCHN_STACK_PORTS)
+		evtchn_enable(file, ports + i,
+			      min_t(size_t, n - i, EVTCHN_STACK_PORTS));
+	kfree(ports);
+	return count;
+}
+
 static ssize_t evtchn_write(struct file *filp, const char __user *buf,
 			    size_t count, loff_t *ppos)
 {
+	evtchn_port_t ports[EVTCHN_STACK_PORTS] __uninitialized;
 	struct evtchn_file *file = filp->private_data;
-	evtchn_port_t few[EVTCHN_STACK_PORTS], *ports = few;
-	size_t i;
 
 	count = round_count(count);
-	if (!count)
-		return 0;
-
-	/* All of it before the first port: a fault must enable none. */
-	if (count > sizeof(few)) {
-		ports = memdup_user(buf, count);
-		if (IS_ERR(ports))
-			return PTR_ERR(ports);
-	} else if (copy_from_user(few, buf, count)) {
+	if (count > sizeof(ports))
+		return write_many(file, buf, count);
+	/* Most programs write one port at a time. */
+	if (count == sizeof(*ports)) {
+		if (get_user(ports[0], (evtchn_port_t __user *)buf))
+			return -EFAULT;
+	} else if (copy_from_user(ports, buf, count)) {
 		return -EFAULT;
 	}
-
-	for (i = 0; i < count / sizeof(*ports); i++)
-		evtchn_enable(file, ports[i]);
-
-	if (ports != few)
-		kfree(ports);
+	evtchn_enable(file, ports, count / sizeof(*ports));
 	return count;
 }
 
@@ -182,13 +215,13 @@ static int evtchn_fasync(int fd, struct file *filp, int on)
 /* The irq action's name is a folder in /proc/irq: nothing that breaks a path. */
 static void set_name(struct evtchn_file *file)
 {
-	char comm[TASK_COMM_LEN];
-	char *c;
+	char *c = file->name;
 
-	get_task_comm(comm, current);
-	snprintf(file->name, sizeof(file->name), "evtchn:%s", comm);
+	memcpy(c, EVTCHN_NAME_PREFIX, sizeof(EVTCHN_NAME_PREFIX));
+	c += sizeof(EVTCHN_NAME_PREFIX) - 1;
+	strscpy(c, current->comm, TASK_COMM_LEN);
 
-	for (c = file->name; *c; c++) {
+	for (; *c; c++) {
 		if (*c == '/' || iscntrl(*c))
 			*c = '!';
 	}
@@ -309,9 +342,13 @@ static int __init evtchn_init(void)
 	if (!xen_domain())
 		return -ENODEV;
 
-	rc = platform_driver_register(&evtchn_pm_driver);
+	rc = evtchn_bindings_init();
 	if (rc)
 		return rc;
+
+	rc = platform_driver_register(&evtchn_pm_driver);
+	if (rc)
+		goto exit_bindings;
 
 	evtchn_pm_device = platform_device_register_simple("xen-evtchn",
 							   PLATFORM_DEVID_NONE,
@@ -333,6 +370,8 @@ unregister_device:
 	platform_device_unregister(evtchn_pm_device);
 unregister_driver:
 	platform_driver_unregister(&evtchn_pm_driver);
+exit_bindings:
+	evtchn_bindings_exit();
 	return rc;
 }
 module_init(evtchn_init);
@@ -342,6 +381,7 @@ static void __exit evtchn_exit(void)
 	misc_deregister(&evtchn_miscdev);
 	platform_device_unregister(evtchn_pm_device);
 	platform_driver_unregister(&evtchn_pm_driver);
+	evtchn_bindings_exit();
 }
 module_exit(evtchn_exit);
 

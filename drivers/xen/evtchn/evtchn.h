@@ -42,7 +42,7 @@
  *
  * After a restore (migration, resume from a saved image) Xen has forgotten
  * every port. The irq of a binding lives on, with no port behind it: such a
- * binding is dead. It is off evtchn_ports, so NOTIFY and write() do not find
+ * binding is dead. It is off evtchn_rows, so NOTIFY and write() do not find
  * it, and only waits on its file's list for UNBIND or release.
  *
  * Why nothing is touched after it is gone
@@ -68,7 +68,7 @@
  *	file->bind_lock	    bind and unbind on one file
  *	  evtchn_claim_lock   from the hypercall that makes a port until the
  *			      event core has it (bind.c)
- *	    (the event core's mutex, xa_lock of evtchn_ports)
+ *	    (the event core's mutex)
  *	ring->lock	    taken by interrupts; the queue's indices
  *	  file->wait.lock     not nested in ring->lock: wake-ups come after it
  *
@@ -79,6 +79,7 @@
 #define _XEN_EVTCHN_EVTCHN_H
 
 #include <linux/atomic.h>
+#include <linux/lockdep.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
 #include <linux/sched.h>
@@ -93,7 +94,8 @@ struct fasync_struct;
 
 /**
  * struct evtchn_ring - bounded queue of ports, oldest first
- * @lock:	guards every field; taken with interrupts off
+ * @lock:	guards every field; taken with interrupts off. @prod, @cons and
+ *		@overflow are also loaded without it
  * @slots:	the memory, @size ports; NULL while @size is 0
  * @size:	number of slots: 0, or a power of two
  * @prod:	index of the next push; runs freely and wraps at 2^32
@@ -137,18 +139,71 @@ enum evtchn_push {
 void evtchn_ring_init(struct evtchn_ring *ring);
 void evtchn_ring_destroy(struct evtchn_ring *ring);
 int evtchn_ring_reserve(struct evtchn_ring *ring, u32 ports);
-enum evtchn_push evtchn_ring_push(struct evtchn_ring *ring, evtchn_port_t port);
 int evtchn_ring_peek(struct evtchn_ring *ring, evtchn_port_t *ports, u32 max);
 void evtchn_ring_finish(struct evtchn_ring *ring, bool taken);
 void evtchn_ring_withdraw(struct evtchn_ring *ring, evtchn_port_t port);
 void evtchn_ring_reset(struct evtchn_ring *ring);
-unsigned int evtchn_ring_status(struct evtchn_ring *ring);
+
+/**
+ * evtchn_ring_push() - queue a port
+ * @ring: the ring
+ * @port: the port's number
+ *
+ * Context: @ring->lock held, which the caller takes as its context asks for.
+ * Return: what became of the port, see &enum evtchn_push. The caller wakes
+ * readers on EVTCHN_PUSH_FIRST and pollers on EVTCHN_PUSH_OVERFLOW, when it
+ * has let go of the lock.
+ */
+static inline enum evtchn_push evtchn_ring_push(struct evtchn_ring *ring,
+						evtchn_port_t port)
+{
+	u32 used = ring->prod - ring->cons;
+	bool again;
+
+	lockdep_assert_held(&ring->lock);
+
+	if (used < ring->size) {
+		ring->slots[ring->prod & (ring->size - 1)] = port;
+		WRITE_ONCE(ring->prod, ring->prod + 1);
+		/* A reader that is copying all the others out may stop there. */
+		return used == ring->peeked ? EVTCHN_PUSH_FIRST :
+					      EVTCHN_PUSH_MORE;
+	}
+
+	again = ring->overflow;
+	WRITE_ONCE(ring->overflow, true);
+	return again ? EVTCHN_PUSH_DROPPED : EVTCHN_PUSH_OVERFLOW;
+}
+/**
+ * evtchn_ring_status() - what a reader or a poller would find
+ * @ring: the ring
+ *
+ * Takes no lock. A caller that goes to sleep on it has a full barrier between
+ * its entry in the wait queue and this; see the top of ring.c.
+ *
+ * Context: any.
+ * Return: EVTCHN_RING_READABLE and EVTCHN_RING_OVERFLOW, or-ed.
+ */
+static inline unsigned int evtchn_ring_status(const struct evtchn_ring *ring)
+{
+	/* First, and it holds the next load back. Pairs with set_consumer(). */
+	u32 cons = smp_load_acquire(&ring->cons);
+	unsigned int status = 0;
+
+	if (READ_ONCE(ring->prod) != cons)
+		status |= EVTCHN_RING_READABLE;
+	if (READ_ONCE(ring->overflow))
+		status |= EVTCHN_RING_OVERFLOW;
+
+	return status;
+}
 
 /* A file that RESTRICT_DOMID has not been called on. No domain has this id. */
 #define EVTCHN_UNRESTRICTED	DOMID_INVALID
 
-/* "evtchn:" and a task's name. */
-#define EVTCHN_NAME_LEN		(7 + TASK_COMM_LEN)
+/* An irq action's name is this and a task's name, which has a NUL. */
+#define EVTCHN_NAME_PREFIX	"evtchn:"
+#define EVTCHN_NAME_LEN		(sizeof(EVTCHN_NAME_PREFIX) - 1 + TASK_COMM_LEN)
 
 /**
  * struct evtchn_file - what an open file of the device owns
@@ -160,6 +215,8 @@ unsigned int evtchn_ring_status(struct evtchn_ring *ring);
  *		from first to last, by release not at all (nobody is left)
  * @bindings:	every binding of this file, dead ones too
  * @nr_bindings: length of @bindings; the ring has no fewer slots
+ * @lost_ports:	a restore left dead bindings, of which events may be in the
+ *		ring; set while user space is frozen, never cleared
  * @restrict_domid: EVTCHN_UNRESTRICTED, or the only domain to which
  *		BIND_INTERDOMAIN may bind; set once, by cmpxchg, read locklessly
  * @name:	name of the irq action; constant after open
@@ -172,11 +229,13 @@ struct evtchn_file {
 	struct mutex bind_lock; /* outside evtchn_claim_lock */
 	struct hlist_head bindings;
 	unsigned int nr_bindings;
+	bool lost_ports;
 	domid_t restrict_domid;
 	char name[EVTCHN_NAME_LEN];
 };
 
 void evtchn_file_event(struct evtchn_file *file, evtchn_port_t port);
+void evtchn_file_late_event(struct evtchn_file *file, evtchn_port_t port);
 
 /* &evtchn_binding.state: three flags, and above them a count of users. */
 enum {
@@ -216,7 +275,10 @@ int evtchn_bind_static(struct evtchn_file *file, evtchn_port_t port);
 int evtchn_unbind(struct evtchn_file *file, evtchn_port_t port);
 void evtchn_unbind_all(struct evtchn_file *file);
 int evtchn_notify(struct evtchn_file *file, evtchn_port_t port);
-void evtchn_enable(struct evtchn_file *file, evtchn_port_t port);
+void evtchn_enable(struct evtchn_file *file, const evtchn_port_t *ports,
+		   unsigned int nr);
+int evtchn_bindings_init(void);
+void evtchn_bindings_exit(void);
 void evtchn_begin_save(void);
 void evtchn_end_save(void);
 

@@ -7,11 +7,20 @@
  * is a power of two, the difference of two indices is right across the wrap
  * at 2^32.
  *
- * No wake-up is lost: a sleeper first puts itself on a wait queue and then
- * asks evtchn_ring_status(); a producer first pushes and then looks at the
- * wait queue. Both pass through ring->lock in between, so whichever comes
- * second sees what the first one stored. "Was it empty?" is decided inside
- * the lock as well, never from an older sample.
+ * No wake-up is lost
+ * ------------------
+ *
+ *	producer				sleeper
+ *	lock; store prod; unlock		enter the wait queue
+ *	full barrier, in wq_has_sleeper()	full barrier, in poll_wait() or
+ *						set_current_state()
+ *	load the wait queue			load cons, then prod
+ *
+ * Whichever passes its barrier second sees what the other one stored. Two more
+ * things are needed. "Was it empty?" is decided inside the lock, never from an
+ * older sample. And a sleeper that loads cons first and then prod cannot take
+ * two times for one: if they are equal, nothing was queued when it loaded prod.
+ * tools/testing/selftests/xen/formal has the proof.
  */
 #include <kunit/visibility.h>
 
@@ -101,37 +110,12 @@ int evtchn_ring_reserve(struct evtchn_ring *ring, u32 ports)
 }
 EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_reserve);
 
-/**
- * evtchn_ring_push() - queue a port
- * @ring: the ring
- * @port: the port's number
- *
- * Context: any, hard interrupt included.
- * Return: what became of the port, see &enum evtchn_push. The caller wakes
- * readers on EVTCHN_PUSH_FIRST and pollers on EVTCHN_PUSH_OVERFLOW.
- */
-enum evtchn_push evtchn_ring_push(struct evtchn_ring *ring, evtchn_port_t port)
+/* Moves the consumer, so that whoever sees it sees all that it saw. */
+static void set_consumer(struct evtchn_ring *ring, u32 cons)
 {
-	enum evtchn_push ret;
-	unsigned long flags;
-
-	spin_lock_irqsave(&ring->lock, flags);
-	if (ring_used(ring) < ring->size) {
-		/* A reader that is copying all the others out may stop there. */
-		ret = ring_used(ring) == ring->peeked ? EVTCHN_PUSH_FIRST :
-							EVTCHN_PUSH_MORE;
-		*ring_slot(ring, ring->prod) = port;
-		ring->prod++;
-	} else {
-		ret = ring->overflow ? EVTCHN_PUSH_DROPPED :
-				       EVTCHN_PUSH_OVERFLOW;
-		ring->overflow = true;
-	}
-	spin_unlock_irqrestore(&ring->lock, flags);
-
-	return ret;
+	/* Pairs with the load in evtchn_ring_status(). */
+	smp_store_release(&ring->cons, cons);
 }
-EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_push);
 
 /**
  * evtchn_ring_peek() - copy the oldest ports that are not yet peeked
@@ -178,7 +162,7 @@ void evtchn_ring_finish(struct evtchn_ring *ring, bool taken)
 {
 	spin_lock_irq(&ring->lock);
 	if (taken)
-		ring->cons += ring->peeked;
+		set_consumer(ring, ring->cons + ring->peeked);
 	ring->peeked = 0;
 	spin_unlock_irq(&ring->lock);
 }
@@ -210,7 +194,7 @@ void evtchn_ring_withdraw(struct evtchn_ring *ring, evtchn_port_t port)
 		else if (from - ring->cons < peeked)
 			ring->peeked--;
 	}
-	ring->prod = to;
+	WRITE_ONCE(ring->prod, to);
 	spin_unlock_irq(&ring->lock);
 }
 EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_withdraw);
@@ -224,33 +208,9 @@ EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_withdraw);
 void evtchn_ring_reset(struct evtchn_ring *ring)
 {
 	spin_lock_irq(&ring->lock);
-	ring->cons = ring->prod;
+	set_consumer(ring, ring->prod);
 	ring->peeked = 0;
-	ring->overflow = false;
+	WRITE_ONCE(ring->overflow, false);
 	spin_unlock_irq(&ring->lock);
 }
 EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_reset);
-
-/**
- * evtchn_ring_status() - what a reader or a poller would find
- * @ring: the ring
- *
- * Takes the lock also for the ordering; see the top of this file.
- *
- * Context: process; does not sleep.
- * Return: EVTCHN_RING_READABLE and EVTCHN_RING_OVERFLOW, or-ed.
- */
-unsigned int evtchn_ring_status(struct evtchn_ring *ring)
-{
-	unsigned int status = 0;
-
-	spin_lock_irq(&ring->lock);
-	if (ring_used(ring))
-		status |= EVTCHN_RING_READABLE;
-	if (ring->overflow)
-		status |= EVTCHN_RING_OVERFLOW;
-	spin_unlock_irq(&ring->lock);
-
-	return status;
-}
-EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_status);

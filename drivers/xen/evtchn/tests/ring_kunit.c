@@ -12,6 +12,7 @@
 #include <linux/poll.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 
 #include "../evtchn.h"
 
@@ -60,6 +61,13 @@ struct search {
 	/* Of the ring that the search began with, for the message. */
 	u32 size, fill, start;
 };
+
+static enum evtchn_push ring_push(struct evtchn_ring *ring, evtchn_port_t port)
+{
+	guard(spinlock_irq)(&ring->lock);
+
+	return evtchn_ring_push(ring, port);
+}
 
 static enum evtchn_push queue_push(struct queue *queue, evtchn_port_t port)
 {
@@ -144,9 +152,9 @@ static bool apply(enum op op, struct small_ring *small, struct queue *queue)
 
 	switch (op) {
 	case PUSH_A:
-		return evtchn_ring_push(ring, PORT_A) == queue_push(queue, PORT_A);
+		return ring_push(ring, PORT_A) == queue_push(queue, PORT_A);
 	case PUSH_B:
-		return evtchn_ring_push(ring, PORT_B) == queue_push(queue, PORT_B);
+		return ring_push(ring, PORT_B) == queue_push(queue, PORT_B);
 	case PEEK_1:
 		return peek_agrees(ring, queue, 1);
 	case PEEK_3:
@@ -264,7 +272,7 @@ static void try_size(struct kunit *test, u32 start)
 		for (i = 0; i < search->fill; i++) {
 			evtchn_port_t port = i % 2 ? PORT_A : PORT_B;
 
-			KUNIT_ASSERT_EQ(test, evtchn_ring_push(&small->ring, port),
+			KUNIT_ASSERT_EQ(test, ring_push(&small->ring, port),
 					queue_push(queue, port));
 		}
 		try_all(search, 0, small, queue);
@@ -336,8 +344,8 @@ static void ring_without_slots_overflows(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, evtchn_ring_peek(ring, &port, 1));
 	evtchn_ring_finish(ring, true);
 	evtchn_ring_withdraw(ring, PORT_A);
-	KUNIT_EXPECT_EQ(test, EVTCHN_PUSH_OVERFLOW, evtchn_ring_push(ring, PORT_A));
-	KUNIT_EXPECT_EQ(test, EVTCHN_PUSH_DROPPED, evtchn_ring_push(ring, PORT_A));
+	KUNIT_EXPECT_EQ(test, EVTCHN_PUSH_OVERFLOW, ring_push(ring, PORT_A));
+	KUNIT_EXPECT_EQ(test, EVTCHN_PUSH_DROPPED, ring_push(ring, PORT_A));
 	KUNIT_EXPECT_EQ(test, EVTCHN_RING_OVERFLOW, evtchn_ring_status(ring));
 	evtchn_ring_reset(ring);
 	KUNIT_EXPECT_EQ(test, 0, evtchn_ring_status(ring));
@@ -358,7 +366,7 @@ static void growth_keeps_content_and_order(struct kunit *test)
 			ring.cons = cons;
 			ring.prod = cons;
 			for (i = 0; i < fill; i++)
-				evtchn_ring_push(&ring, 1000 + i);
+				ring_push(&ring, 1000 + i);
 			wrong += evtchn_ring_reserve(&ring, size + 1) != 0;
 			wrong += ring.size != 2 * size || ring.prod - ring.cons != fill;
 			for (i = 0; i < fill; i++)
@@ -431,7 +439,7 @@ static void step_producer(struct scene *scene, int actor)
 		scene->producer[actor] = PUSH;
 		break;
 	case PUSH:
-		push = evtchn_ring_push(scene->ring, actor);
+		push = ring_push(scene->ring, actor);
 		if (!scene->broken)
 			scene->was_empty[actor] = push == EVTCHN_PUSH_FIRST;
 		scene->producer[actor] = scene->was_empty[actor] ? LOOK : PRODUCER_DONE;

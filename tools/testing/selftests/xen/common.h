@@ -21,7 +21,12 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+/* A program that is no test has no use for the harness. */
+#ifdef EV_NO_HARNESS
+#include "../kselftest.h"
+#else
 #include "../kselftest_harness.h"
+#endif
 
 /* Seconds after which a test counts as hung: guests under emulation are slow. */
 #undef TEST_TIMEOUT_DEFAULT

@@ -50,12 +50,21 @@ store_buffer buf[CPUS];
 /* Not locations: what smp_wmb() leaves in a buffer. */
 #define WMB	ADDRESSES
 
-/* The only buffered stores to a lock are those that release it. */
+/*
+ * Stores that are a release, told by where they go. The only buffered stores to
+ * a lock are those that let go of it.
+ */
 #ifdef PLAIN_UNLOCK
-#define is_release(a)	((a) == WQ_LOCK)
+#define ring_release(a)	false
 #else
-#define is_release(a)	((a) == WQ_LOCK || (a) == RING_LOCK)
+#define ring_release(a)	((a) == RING_LOCK)
 #endif
+#if defined(STOCK) || defined(PLAIN_CONS)
+#define cons_release(a)	false
+#else
+#define cons_release(a)	((a) == CONS)
+#endif
+#define is_release(a)	((a) == WQ_LOCK || ring_release(a) || cons_release(a))
 
 /* Every process that runs code has these: byte me (its CPU), byte i_. */
 
@@ -82,6 +91,7 @@ inline store(a, v)
 	d_step {
 #if ORDER == SC
 		mem[a] = v;
+		on_visible(a);
 #else
 		assert(buf[me].n < DEPTH);
 		buf[me].addr[buf[me].n] = a;
@@ -166,6 +176,7 @@ end:
 			if
 			:: buf[cpu].addr[i] != WMB ->
 				mem[buf[cpu].addr[i]] = buf[cpu].val[i];
+				on_visible(buf[cpu].addr[i]);
 				printf("cpu %d: mem[%d] = %d drains\n", cpu,
 				       buf[cpu].addr[i], buf[cpu].val[i])
 			:: else

@@ -86,28 +86,36 @@
 #define SLOTS	2
 #endif
 
+#ifndef READERS
+#define READERS	1
+#endif
+#ifndef POLLERS
+#define POLLERS	1
+#endif
+
 /* CPUs 0 to PORTS - 1 get the interrupts. */
 #define READER	PORTS
-#define POLLER	(PORTS + 1)
-#define CPUS	(PORTS + 2)
+#define POLLER	(PORTS + READERS)
+#define CPUS	(PORTS + READERS + POLLERS)
 
 /* Locations. */
 #define RING_LOCK	0
 #define WQ_LOCK		1
 #define PROD		2
 #define CONS		3
-#define PEEKED		4
-#define STATE		5	/* the reader's current->__state */
-#define TRIGGERED	6	/* the poller's pwq->triggered */
-#define WQ_READER	7	/* whether it is on the wait queue */
-#define WQ_POLLER	8
-#define SLOT(index)	(9 + ((index) & (SLOTS - 1)))
-#define ADDRESSES	(9 + SLOTS)
+#define TRIGGERED	4	/* the poller's pwq->triggered */
+#define WQ_POLLER	5	/* whether it is on the wait queue */
+#define STATE0		6	/* a reader's current->__state */
+#define WQ_READER0	7	/* whether it is on the wait queue */
+#define STATE1		8	/* the same of a second reader */
+#define WQ_READER1	9
+#define STATE(n)	(STATE0 + 2 * (n))
+#define WQ_READER(n)	(WQ_READER0 + 2 * (n))
+#define SLOT(index)	(10 + ((index) & (SLOTS - 1)))
+#define ADDRESSES	(10 + SLOTS)
 
 #define RUNNING		0
 #define INTERRUPTIBLE	1
-
-#include "memory.pml"
 
 #define NO_PORT	PORTS
 
@@ -116,13 +124,48 @@
 #endif
 #define INDEX(i)	((i) & (WRAP - 1))
 
+/* What a lockless status has loaded from CONS, or one of these. */
+#define NOTHING	255
+#define LONG_AGO	254
+byte seen[READERS + POLLERS] = NOTHING;
+
+/*
+ * memory.pml does this when a store becomes visible. Indices that wrap at 2^32
+ * are unequal if cons has moved on by SLOTS since it was loaded; those that
+ * wrap at WRAP may be equal again.
+ */
+#ifdef STOCK
+#define on_visible(a)	skip
+#else
+#define outdate(n)							\
+	if								\
+	:: seen[n] < WRAP && INDEX(mem[CONS] - seen[n]) >= SLOTS ->	\
+		seen[n] = LONG_AGO					\
+	:: else								\
+	fi
+#if READERS + POLLERS > 1
+#define outdate_all	outdate(0); outdate(1)
+#else
+#define outdate_all	outdate(0)
+#endif
+#define on_visible(a)							\
+	if								\
+	:: (a) == CONS ->						\
+		assert(INDEX(mem[PROD] - mem[CONS]) <= SLOTS);		\
+		outdate_all						\
+	:: else								\
+	fi
+#endif
+
+#include "memory.pml"
+
 /* Changed atomically only: stock's "enabled", ours' EVTCHN_MASKED/_MISSED. */
 bit masked[PORTS];
 bit missed[PORTS];
 
 /* For the properties alone. */
 byte busy;		/* interrupts, and pushes by write(), half done */
-bit reader_asleep;
+bit reader_asleep[READERS];
 bit poller_asleep;
 
 /*
@@ -132,6 +175,11 @@ bit poller_asleep;
  * are cleared once they are not used any more, to have fewer states.
  */
 #define section	atomic
+#ifdef LOCKLESS_TAKE
+#define push_section	/* no: cons moves meanwhile */
+#else
+#define push_section	section
+#endif
 
 /* The @n slots from @index hold no number: to read one of them is a bug. */
 inline forget(index, n)
@@ -146,26 +194,34 @@ inline forget(index, n)
 	}
 }
 
+inline wake_reader(n)
+{
+	load(x, WQ_READER(n));
+	if
+	:: x ->
+		d_step {
+			x = mem[STATE(n)];
+			mem[STATE(n)] = RUNNING;
+		}
+		/* autoremove_wake_function() */
+		if
+		:: x == INTERRUPTIBLE -> store(WQ_READER(n), 0)
+		:: else
+		fi;
+		x = 0
+	:: else
+	fi;
+}
+
 inline wake_up()
 {
 	section {
 		spin_lock(WQ_LOCK);
-		load(x, WQ_READER);
-		if
-		:: x ->
-			d_step {
-				x = mem[STATE];
-				mem[STATE] = RUNNING;
-			}
-			/* autoremove_wake_function() */
-			if
-			:: x == INTERRUPTIBLE -> store(WQ_READER, 0)
-			:: else
-			fi;
-			x = 0
-		:: else
-		fi;
+		wake_reader(0)
 	}
+#if READERS > 1
+	section { wake_reader(1) }
+#endif
 	section {
 		load(x, WQ_POLLER);
 		if
@@ -235,41 +291,42 @@ inline take()
 
 #else /* ours */
 
-#define FIRST	(INDEX(p - c) == k)
-
 inline push(port)
 {
 #ifdef EARLY
 	load(p, PROD);
 	load(c, CONS);
-	load(k, PEEKED);
-	d_step { first = FIRST; p = 0; c = 0; k = 0 }
+	d_step { first = (c == p); p = 0; c = 0 }
 #endif
-	section {
+	push_section {
 		spin_lock(RING_LOCK);
 		load(p, PROD);
 #ifndef EARLY
 		load(c, CONS);
-		load(k, PEEKED);
-		first = FIRST;
+		first = (c == p);
+		c = 0;
 #endif
 		store(SLOT(p), port);
 		store(PROD, INDEX(p + 1));
 		spin_unlock(RING_LOCK);
-		d_step { p = 0; c = 0; k = 0 }
+		p = 0
 	}
-	/* evtchn_file_event(), wq_has_sleeper() */
+	/* announce(), wq_has_sleeper() */
 	if
 	:: first ->
 #ifndef NO_WAKER_MB
 		smp_mb();
 #endif
 		d_step {
-			load(x, WQ_READER);
-			load(k, WQ_POLLER);
-			x = x | k;
-			k = 0;
-			first = 0
+			first = 0;
+			load(x, WQ_POLLER);
+			load(c, WQ_READER(0));
+			x = x | c;
+#if READERS > 1
+			load(c, WQ_READER(1));
+			x = x | c;
+#endif
+			c = 0
 		}
 		if
 		:: x -> x = 0; wake_up()
@@ -279,14 +336,7 @@ inline push(port)
 	fi;
 }
 
-#ifdef LOCKLESS_STATUS
-inline status(reg)
-{
-	load(p, PROD);
-	load(c, CONS);
-	d_step { reg = (c != p); c = 0; p = 0 }
-}
-#else
+#ifdef LOCKED_STATUS
 inline status(reg)
 {
 	section {
@@ -297,58 +347,63 @@ inline status(reg)
 		d_step { reg = (c != p); c = 0; p = 0 }
 	}
 }
+#else
+inline status(reg)
+{
+#ifdef PROD_FIRST
+	load(p, PROD);
+	load(c, CONS);
+	d_step { reg = (c != p); c = 0; p = 0 }
+#else
+	load(seen[me - READER], CONS);
+	d_step {
+		load(p, PROD);
+		reg = (seen[me - READER] != p);
+		seen[me - READER] = NOTHING;
+		p = 0
+	}
+#endif
+}
 #endif
 
-inline peek_entry()
+inline take_ports()
 {
 	load(p, PROD);
 	load(c, CONS);
-	load(k, PEEKED);
+	do
+	:: done < count && INDEX(c + done) != p ->
+		load(out[done], SLOT(c + done));
+		done++
+	:: else -> break
+	od;
 	if
-	:: INDEX(p - c) > k ->
-		load(out[done], SLOT(c + k));
-		store(PEEKED, k + 1);
-		x = 1
-	:: else -> x = 0
+	:: done ->
+		atomic {
+			store(CONS, INDEX(c + done));
+			forget(c, done);
+			printf("reader: reads %d, cons %d\n", done, INDEX(c + done))
+		}
+	:: else
 	fi;
-	d_step { p = 0; c = 0; k = 0 }
+	d_step { c = 0; p = 0 }
 }
 
-/* One port a peek: as many peeks as ports are asked for. */
 inline take()
 {
-	do
-	::
-#ifdef LOCKLESS_PEEK
-		peek_entry();
+	/* A first look, for which nobody relies on a barrier. */
+	status(x);
+	if
+	:: x ->
+		x = 0;
+#ifdef LOCKLESS_TAKE
+		take_ports();
 #else
 		section {
 			spin_lock(RING_LOCK);
-			peek_entry();
+			take_ports();
 			spin_unlock(RING_LOCK);
 		}
 #endif
-		done = done + x;
-		if
-		:: x && done < count
-		:: else -> break
-		fi
-	od;
-	x = 0;
-	if
-	:: done ->
-		/* evtchn_ring_finish() */
-		section {
-			spin_lock(RING_LOCK);
-			load(c, CONS);
-			load(k, PEEKED);
-			store(CONS, INDEX(c + k));
-			store(PEEKED, 0);
-			forget(c, k);
-			spin_unlock(RING_LOCK);
-			printf("reader: reads %d, cons %d\n", done, INDEX(c + k));
-			d_step { c = 0; k = 0 }
-		}
 	:: else
 	fi;
 }
@@ -357,7 +412,7 @@ inline take()
 
 proctype interrupt(byte me)
 {
-	byte i_, p, c, k, x;
+	byte i_, p, c, x;
 	bit first;
 
 	do
@@ -398,10 +453,10 @@ inline wait_event()
 		/* prepare_to_wait_event() */
 		section {
 			spin_lock(WQ_LOCK);
-			store(WQ_READER, 1);
-			store(STATE, INTERRUPTIBLE);
+			store(WQ_READER(id), 1);
+			store(STATE(id), INTERRUPTIBLE);
 		}
-#ifndef NO_SLEEPER_MB
+#ifndef NO_READER_MB
 		smp_mb();
 #endif
 		spin_unlock(WQ_LOCK);
@@ -414,31 +469,31 @@ inline wait_event()
 		atomic {
 			smp_mb();
 			printf("reader: sees an empty ring and sleeps\n");
-			reader_asleep = 1
+			reader_asleep[id] = 1
 		}
 		atomic {
-			mem[STATE] == RUNNING ->
+			mem[STATE(id)] == RUNNING ->
 			printf("reader: is woken\n");
-			reader_asleep = 0
+			reader_asleep[id] = 0
 		}
 	od;
 	/* finish_wait() */
 	section {
-		store(STATE, RUNNING);
+		store(STATE(id), RUNNING);
 		skip
 	}
 	section {
 		spin_lock(WQ_LOCK);
-		store(WQ_READER, 0);
+		store(WQ_READER(id), 0);
 		spin_unlock(WQ_LOCK);
 	}
 }
 
-proctype reader()
+proctype reader(byte id)
 {
-	byte me = READER;
+	byte me = READER + id;
 	byte out[PORTS];
-	byte i_, p, c, k, x, count, done;
+	byte i_, p, c, x, count, done;
 	bit first;
 
 	do
@@ -478,7 +533,7 @@ proctype poller()
 		store(WQ_POLLER, 1);
 		spin_unlock(WQ_LOCK);
 	}
-#ifndef NO_SLEEPER_MB
+#ifndef NO_POLLER_MB
 	smp_mb();
 #endif
 	do
@@ -514,16 +569,24 @@ proctype poller()
 	}
 }
 
-#if PORTS > 2
+#if READERS > 1
+#define reader_lost	((reader_asleep[0] && mem[STATE0] == INTERRUPTIBLE) ||	\
+			 (reader_asleep[1] && mem[STATE1] == INTERRUPTIBLE))
+#else
+#define reader_lost	(reader_asleep[0] && mem[STATE0] == INTERRUPTIBLE)
+#endif
+
+#if CPUS > 4
 #define all_drained	(drained(0) && drained(1) && drained(2) && \
 			 drained(3) && drained(4))
-#else
+#elif CPUS > 3
 #define all_drained	(drained(0) && drained(1) && drained(2) && drained(3))
+#else
+#define all_drained	(drained(0) && drained(1) && drained(2))
 #endif
 
 #define lost	(!busy && all_drained && mem[PROD] != mem[CONS] &&	\
-		 ((reader_asleep && mem[STATE] == INTERRUPTIBLE) ||	\
-		  (poller_asleep && !mem[TRIGGERED])))
+		 (reader_lost || (poller_asleep && !mem[TRIGGERED])))
 
 init {
 	byte i;
@@ -538,8 +601,14 @@ init {
 		:: i < PORTS -> run interrupt(i); i++
 		:: else -> break
 		od;
-		run reader();
+		i = 0;
+		do
+		:: i < READERS -> run reader(i); i++
+		:: else -> break
+		od;
+#if POLLERS
 		run poller();
+#endif
 #if ORDER != SC
 		i = 0;
 		do
