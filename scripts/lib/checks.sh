@@ -255,3 +255,8 @@ check_model() {
 check_kunit() {
 	guest_run --kunit
 }
+
+# A ratio, not a time: it is the same on each run and nearly so elsewhere.
+check_bench() {
+	"$TOP/scripts/bench" --guard
+}

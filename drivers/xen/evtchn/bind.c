@@ -211,28 +211,33 @@ static struct evtchn_binding __rcu **port_slot(evtchn_port_t port)
 	if (nr >= ARRAY_SIZE(evtchn_rows))
 		return NULL;
 	nr = array_index_nospec(nr, ARRAY_SIZE(evtchn_rows));
-	/* Pairs with cmpxchg() in make_row(). */
+	/* Pairs with cmpxchg() in insert_binding(). */
 	row = READ_ONCE(evtchn_rows[nr]);
 
 	return row ? &row[port % EVTCHN_ROW_PORTS] : NULL;
 }
 
-/* Sees to it that @port has a slot: 0 or -ENOMEM. */
-static int make_row(evtchn_port_t port)
+/*
+ * Makes @binding known: 0, -ENOMEM, or -EBUSY, which is never seen: who had the
+ * port took the binding out before letting go of it. Not inlined, so that a test
+ * can let it fail.
+ */
+static noinline int insert_binding(struct evtchn_binding *binding)
 {
+	evtchn_port_t port = binding->port;
 	struct evtchn_binding __rcu **row;
 
-	if (port_slot(port))
-		return 0;
+	if (!port_slot(port)) {
+		row = (void *)get_zeroed_page(GFP_KERNEL);
+		if (!row)
+			return -ENOMEM;
+		/* Unless somebody was faster. Pairs with port_slot(). */
+		if (cmpxchg(&evtchn_rows[port / EVTCHN_ROW_PORTS], NULL, row))
+			free_page((unsigned long)row);
+	}
 
-	row = (void *)get_zeroed_page(GFP_KERNEL);
-	if (!row)
-		return -ENOMEM;
-	/* Somebody else may be faster. Pairs with READ_ONCE() in port_slot(). */
-	if (cmpxchg(&evtchn_rows[port / EVTCHN_ROW_PORTS], NULL, row))
-		free_page((unsigned long)row);
-
-	return 0;
+	/* Fully ordered: whoever finds the binding finds it complete. */
+	return cmpxchg(port_slot(port), NULL, RCU_INITIALIZER(binding)) ? -EBUSY : 0;
 }
 
 /*
@@ -348,10 +353,6 @@ static int add_binding(struct evtchn_file *file, struct evtchn_request *req,
 	if (irq < 0)
 		return irq;
 
-	rc = make_row(*req->port);
-	if (rc)
-		goto put_port;
-
 	binding->file = file;
 	binding->port = *req->port;
 	binding->irq = irq;
@@ -361,11 +362,10 @@ static int add_binding(struct evtchn_file *file, struct evtchn_request *req,
 	if (unlikely(file->lost_ports))
 		evtchn_ring_withdraw(&file->ring, binding->port);
 
-	/*
-	 * Before the handler: what it makes readable must be writable. The slot
-	 * is free: who had it took the binding out before letting go of the port.
-	 */
-	rcu_assign_pointer(*port_slot(binding->port), binding);
+	/* Before the handler: what it makes readable must be writable. */
+	rc = insert_binding(binding);
+	if (rc)
+		goto put_port;
 
 	rc = request_irq(irq, evtchn_interrupt, IRQF_SHARED, file->name,
 			 binding);
@@ -379,7 +379,7 @@ static int add_binding(struct evtchn_file *file, struct evtchn_request *req,
 remove:
 	remove_binding(binding);
 put_port:
-	evtchn_put(*req->port);
+	evtchn_put(binding->port);
 	return rc;
 }
 

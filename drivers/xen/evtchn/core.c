@@ -173,13 +173,8 @@ static ssize_t evtchn_write(struct file *filp, const char __user *buf,
 	count = round_count(count);
 	if (count > sizeof(ports))
 		return write_many(file, buf, count);
-	/* Most programs write one port at a time. */
-	if (count == sizeof(*ports)) {
-		if (get_user(ports[0], (evtchn_port_t __user *)buf))
-			return -EFAULT;
-	} else if (copy_from_user(ports, buf, count)) {
+	if (copy_from_user(ports, buf, count))
 		return -EFAULT;
-	}
 	evtchn_enable(file, ports, count / sizeof(*ports));
 	return count;
 }

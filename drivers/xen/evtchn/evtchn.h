@@ -174,6 +174,7 @@ static inline enum evtchn_push evtchn_ring_push(struct evtchn_ring *ring,
 	WRITE_ONCE(ring->overflow, true);
 	return again ? EVTCHN_PUSH_DROPPED : EVTCHN_PUSH_OVERFLOW;
 }
+
 /**
  * evtchn_ring_status() - what a reader or a poller would find
  * @ring: the ring

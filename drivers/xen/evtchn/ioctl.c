@@ -86,14 +86,12 @@ static long ioctl_unbind(struct evtchn_file *file, void __user *arg)
 
 static long ioctl_notify(struct evtchn_file *file, void __user *arg)
 {
-	struct ioctl_evtchn_notify __user *notify = arg;
-	u32 port;
+	struct ioctl_evtchn_notify notify;
 
-	/* An eighth of copy_from_user()'s cost, where it shows. */
-	if (get_user(port, &notify->port))
+	if (copy_from_user(&notify, arg, sizeof(notify)))
 		return -EFAULT;
 
-	return evtchn_notify(file, port);
+	return evtchn_notify(file, notify.port);
 }
 
 static long ioctl_reset(struct evtchn_file *file, void __user *arg)

@@ -327,16 +327,6 @@ static void many_costs(int n)
 #define ROUNDS		5
 #define RATE_MS		300
 
-/* Cheaper and finer than the clock, where it is at hand. */
-static uint64_t ticks(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	return __builtin_ia32_rdtsc();
-#else
-	return now_ns();
-#endif
-}
-
 static int compare(const void *a, const void *b)
 {
 	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -417,13 +407,13 @@ static void sample(int (*call)(struct subject *s), struct subject *s,
 		   double *median, double *p99)
 {
 	static uint64_t took[SAMPLES];
-	uint64_t start;
+	double start;
 	int i, bad = 0;
 
 	for (i = 0; i < SAMPLES; i++) {
-		start = ticks();
+		start = now_ns();
 		bad |= call(s);
-		took[i] = ticks() - start;
+		took[i] = now_ns() - start;
 	}
 	check(!bad, "a call", bad);
 	qsort(took, SAMPLES, sizeof(*took), compare);
@@ -528,7 +518,7 @@ static void contention(void)
 	int ret, i;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
-		fprintf(stderr, "evtchn_bench: contention left out: one CPU\n");
+		fprintf(stderr, "evtchn_bench: no --contention: one CPU\n");
 		return;
 	}
 	subject_open(&s);
@@ -592,7 +582,7 @@ static void memory(void)
 
 	before = slab_bytes();
 	if (before < 0) {
-		fprintf(stderr, "evtchn_bench: memory left out: /proc/slabinfo: %s\n",
+		fprintf(stderr, "evtchn_bench: no --memory: /proc/slabinfo: %s\n",
 			strerror(-before));
 		return;
 	}
