@@ -40,7 +40,9 @@ write_beside_binds	<1.3		write beside binds, times alone: median
 write_beside_binds_p99	<1.3		the same: 99 of 100
 notify_beside_binds	<1.3		NOTIFY beside binds, times alone: median
 notify_beside_binds_p99	<1.3		the same: 99 of 100
+getppid_two_threads	.		two threads, no driver, times one
 notify_two_threads	>1.9		two threads NOTIFY on one file, times one
+all_pend_two_cpus	.		all ports pend, two CPUs, ns per port
 memory_file		1.00		bytes of an open file
 memory_port		1.00		bytes of a bound port, core and driver
 text			1.30		bytes of xen-evtchn.ko (size: text)

@@ -303,19 +303,14 @@ static bool remove_binding(struct evtchn_binding *binding)
 	return alive;
 }
 
-/*
- * Both halves: lets go of irq and port. @binding is off its file's list.
- * Returns whether it was masked: if not, no event of it is in the ring.
- */
-static bool free_binding(struct evtchn_binding *binding)
+/* Both halves: lets go of irq and port. @binding is off its file's list. */
+static void free_binding(struct evtchn_binding *binding)
 {
 	unsigned int irq = binding->irq;
-	bool masked;
 
 	if (!remove_binding(binding)) {
 		/* By irq, as the port may be another's by now. */
 		unbind_from_irqhandler(irq, binding);
-		masked = atomic_read(&binding->state) & EVTCHN_MASKED;
 	} else {
 		free_irq(irq, binding);
 		/*
@@ -323,14 +318,11 @@ static bool free_binding(struct evtchn_binding *binding)
 		 * owed. If there is none, the line is shut down, and what is
 		 * pending on a static port is kept for its next owner.
 		 */
-		masked = atomic_read(&binding->state) & EVTCHN_MASKED;
-		if (masked)
+		if (atomic_read(&binding->state) & EVTCHN_MASKED)
 			xen_irq_lateeoi(irq, 0);
 		evtchn_put(binding->port);
 	}
 	kfree_rcu(binding, rcu);
-
-	return masked;
 }
 
 /* Everything of a bind that needs @file->bind_lock; -errno or 0. */
@@ -535,14 +527,11 @@ int evtchn_unbind(struct evtchn_file *file, evtchn_port_t port)
 
 	binding = find_own_binding(file, port) ?: find_dead_binding(file, port);
 	if (binding) {
-		bool masked;
-
 		hlist_del(&binding->node);
 		file->nr_bindings--;
-		masked = free_binding(binding);
+		free_binding(binding);
 		/* Last: the handler may have pushed it until now. */
-		if (masked)
-			evtchn_ring_withdraw(&file->ring, port);
+		evtchn_ring_withdraw(&file->ring, port);
 	} else {
 		rc = -ENOTCONN;
 	}

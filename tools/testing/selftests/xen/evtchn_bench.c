@@ -445,10 +445,12 @@ static void beside_binds(const char *row, int (*call)(struct subject *s),
 	report(name, NO_PORTS, median_of(p99), "times alone, p99");
 }
 
-static double rate(struct subject *one, struct subject *two)
+/* Calls a nanosecond of one thread, or of two together. */
+static double rate(int (*call)(struct subject *s), struct subject *one,
+		   struct subject *two)
 {
-	struct beside a = { .s = one, .call = do_notify, .cpu = 0 };
-	struct beside b = { .s = two, .call = do_notify, .cpu = 1 };
+	struct beside a = { .s = one, .call = call, .cpu = 0 };
+	struct beside b = { .s = two, .call = call, .cpu = 1 };
 	struct timespec span = { .tv_nsec = RATE_MS * 1000000L };
 	pthread_t thread_a, thread_b = 0;
 	uint64_t calls_a, calls_b = 0;
@@ -470,6 +472,19 @@ static double rate(struct subject *one, struct subject *two)
 	if (two)
 		stop_beside(&b, thread_b);
 	return (calls_a + calls_b) / took;
+}
+
+static void two_threads(const char *row, int (*call)(struct subject *s),
+			struct subject *one, struct subject *two)
+{
+	double ratio[ROUNDS], alone;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		alone = rate(call, one, NULL);
+		ratio[i] = rate(call, one, two) / alone;
+	}
+	report(row, NO_PORTS, median_of(ratio), "times one thread");
 }
 
 static int second_half(struct subject *s)
@@ -513,9 +528,8 @@ static void all_pend(void)
 
 static void contention(void)
 {
-	double ratio[ROUNDS], single[ROUNDS], alone;
 	struct subject s, other;
-	int ret, i;
+	int ret;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
 		fprintf(stderr, "evtchn_bench: no --contention: one CPU\n");
@@ -534,13 +548,9 @@ static void contention(void)
 	check(!ret, "NOTIFY", ret);
 	beside_binds("notify", do_notify, &s);
 
-	for (i = 0; i < ROUNDS; i++) {
-		alone = rate(&s, NULL);
-		ratio[i] = rate(&s, &other) / alone;
-		single[i] = alone * 1e6;
-	}
-	report("notify_one_thread", NO_PORTS, median_of(single), "calls/ms");
-	report("notify_two_threads", NO_PORTS, median_of(ratio), "times one thread");
+	/* What this machine can do for two threads at all. */
+	two_threads("getppid_two_threads", do_getppid, &s, &other);
+	two_threads("notify_two_threads", do_notify, &s, &other);
 	close(s.fd);
 	all_pend();
 }

@@ -838,6 +838,21 @@ TEST_F(defects, d12_unbind_takes_the_unread_event_along)
 	EXPECT_EQ(-EAGAIN, ev_read(self->fd, ports, sizeof(ports)));
 }
 
+/* It is in the ring though the port is not masked. */
+TEST_F(defects, d12_unbind_takes_the_event_of_a_port_enabled_unread_along)
+{
+	unsigned int ports[4];
+	struct ev_pair pair;
+
+	ASSERT_EQ(0, ev_connect(self->fd, self->fd, &pair));
+	ASSERT_EQ(0, ev_notify_settled(self->fd, pair.b));
+	ASSERT_EQ(4, ev_enable(self->fd, pair.a));
+	ASSERT_EQ(EV_POLL_EVENT, ev_poll(self->fd));
+	ASSERT_EQ(0, ev_unbind(self->fd, pair.a));
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+	EXPECT_EQ(-EAGAIN, ev_read(self->fd, ports, sizeof(ports)));
+}
+
 TEST_F(defects, d12_unbind_keeps_the_others_in_order)
 {
 	/* First, last, and one in the middle of what is queued. */

@@ -8,7 +8,7 @@ usage() {
 
 	Asks spin whether a reader or poller of /dev/xen/evtchn can sleep while an
 	event is queued: in the stock driver (it can), in ours (it must not), and in
-	mutations of ours (each must fail as told). Takes 3 minutes and 2 GB. All
+	mutations of ours (most can: as told below). Takes 3 minutes and 2 GB. All
 	products go to FOLDER; without it, only the trails stay, in a temporary one.
 
 	found: none, or what goes wrong:
@@ -20,19 +20,25 @@ usage() {
 	END
 }
 
-# name, flags, expected under SC, TSO, ARM64; wakeup.pml explains the flags
+# name, flags, expected under SC, TSO, ARM64; wakeup.pml explains the flags.
+# "-": not run. The model is too large, or the flag changes nothing there, or
+# another line says as much.
+no_mb=NO_WAKER_MB,NO_READER_MB,NO_POLLER_MB
 models="
-stock            STOCK                           deadlock deadlock deadlock
-stock-rest       REST,STOCK                      asleep   asleep   asleep
-ours             REST                            none     none     none
-ours-missed      REST,MISSED                     none     none     none
-ours-lock-only   REST,NO_WAKER_MB,NO_SLEEPER_MB  none     none     none
-early-sample     EARLY                           deadlock deadlock deadlock
-no-lock          REST,LOCKLESS_STATUS            asleep   asleep   asleep
-no-lock-waker    LOCKLESS_STATUS,NO_WAKER_MB     none     deadlock deadlock
-no-lock-sleeper  LOCKLESS_STATUS,NO_SLEEPER_MB   none     deadlock deadlock
-no-lock-peek     REST,LOCKLESS_PEEK              none     none     stale
-plain-unlock     REST,NO_WAKER_MB,NO_SLEEPER_MB,PLAIN_UNLOCK none none asleep"
+stock            STOCK                              deadlock deadlock deadlock
+stock-rest       REST,STOCK                         asleep   asleep   asleep
+ours             REST                               none     none     none
+ours-missed      REST,MISSED                        none     none     none
+two-readers      REST,READERS=2,POLLERS=0,PORTS=1   none     none     none
+early-sample     EARLY                              deadlock deadlock deadlock
+lockless-peek    REST,LOCKLESS_PEEK                 none     none     stale
+prod-first       REST,PROD_FIRST                    asleep   asleep   asleep
+no-waker-mb      NO_WAKER_MB                        none     deadlock deadlock
+no-reader-mb     NO_READER_MB                       none     deadlock deadlock
+no-poller-mb     REST,NO_POLLER_MB                  none     asleep   asleep
+plain-unlock     REST,PLAIN_UNLOCK                  -        -        stale
+plain-cons       REST,PLAIN_CONS                    -        -        none
+locked-status    REST,LOCKED_STATUS,$no_mb none none none"
 
 # "states found" of a pan log; a search that was cut short found nothing.
 verdict() {
@@ -73,6 +79,7 @@ failed=0
 while read -r name flags expected; do
 	for order in SC TSO ARM64; do
 		read -r want expected <<<"$expected"
+		[ "$want" != - ] || continue
 		dir=$out/$name-$order how=(-DCOLLAPSE) mark=
 		mkdir -p "$dir" && cp "$here"/*.pml "$dir" && cd "$dir" &&
 			rm -f pan* ./*.trail || exit 1
@@ -83,7 +90,7 @@ while read -r name flags expected; do
 		SECONDS=0
 		spin -a "${set[@]}" wakeup.pml >spin.log 2>&1 &&
 			gcc -O1 -w -DSAFETY -DMEMLIM=1900 "${how[@]}" -o pan pan.c >gcc.log 2>&1 &&
-			./pan -m8000000 -w20 >pan.log 2>&1
+			./pan -m10000000 -w24 >pan.log 2>&1
 		read -r states found < <(verdict 2>/dev/null || echo 0 build-error)
 		[ "$found" = "$want" ] || mark=' <-- unexpected' failed=1
 		printf '%-16s %-6s %9d %5d  %-9s %s\n' "$name" "$order" "$states" "$SECONDS" \

@@ -18,12 +18,17 @@
  * spin_unlock()	a store that waits in the buffer like others (x86: plain,
  *			arm64: stlr), but drains after all older ones. Younger
  *			stores may drain before it, younger loads never wait
+ * smp_store_release()	the same; only ours' store to CONS is one
  *
  * Left out: loads are done in program order, and a store reaches all other
  * CPUs at the same time (true of x86 and of ARMv8). On arm64 a load may be done
- * early as well. Code that loads inside a lock, or after spin_lock(), as
- * evtchn_ring_push() and its caller do, loses nothing by that: an acquire holds
- * later loads back. A lockless reader has more ways to fail than shown.
+ * early as well. That changes nothing
+ * - inside a lock, or after one was taken: an acquire holds later loads back;
+ * - before an older store: that is a store that stays in the buffer;
+ * - for a store made from what was loaded, as the reader's cons is: it waits.
+ * Left are two loads without a lock, those of status. Ours loads cons with
+ * acquire, which keeps them in order; PROD_FIRST swaps them and stands for an
+ * acquire that is missing. Stock has none: it can fail in more ways than shown.
  *
  * DEPTH bounds a buffer. The bound costs nothing: an assertion fails if a store
  * ever finds the buffer full.
@@ -64,7 +69,8 @@ store_buffer buf[CPUS];
 #else
 #define cons_release(a)	((a) == CONS)
 #endif
-#define is_release(a)	((a) == WQ_LOCK || ring_release(a) || cons_release(a))
+#define is_release(a)	((a) == WQ_LOCK || (a) == READ_LOCK || \
+			 ring_release(a) || cons_release(a))
 
 /* Every process that runs code has these: byte me (its CPU), byte i_. */
 

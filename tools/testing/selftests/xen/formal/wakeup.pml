@@ -10,23 +10,24 @@
  *			evtchn_file_event()
  *   push		evtchn_ring_push()		the locked part of it
  *   wake_up		wake_up_interruptible_poll()	wake_up_interruptible()
- *   take		read_events(): peek, copy,	evtchn_read() after its
- *			finish				loop
+ *   take		evtchn_read(): a first status,	evtchn_read() after its
+ *			then read_events(): peek,	loop
+ *			copy, finish
  *   status		evtchn_ring_status()		the condition of its
  *							wait_event
  *   wait_event		wait_event_interruptible()	the same
  *   enable		evtchn_enable()			evtchn_write()
  *   poller		evtchn_poll(), do_poll()	evtchn_poll(), do_poll()
  *
- * One process per CPU: PORTS interrupts, one program that for ever reads
- * (blocking) and writes back what it read, and one that polls (blocking) once,
- * beginning at any time. A port that was pushed is masked until it is written
- * back. Each read asks for one port up to PORTS.
+ * One process per CPU: PORTS interrupts, READERS programs that for ever read
+ * (blocking) and write back what they read, and POLLERS (0 or 1) that poll
+ * (blocking) once, beginning at any time. A port that was pushed is masked until
+ * it is written back. Each read asks for one port up to PORTS.
  *
  * What is checked, in each state that can be reached:
  *   rest	-DREST: if the ring is not empty and no interrupt is half done,
  *		nobody is asleep. Whether a later event would help or not.
- *   forever	no deadlock: here that is a ring that is not empty, a reader
+ *   forever	no deadlock: here that is a ring that is not empty, all readers
  *		asleep, and each port masked, so that no event can come. poll()
  *		is then called once nothing else can happen.
  *   both	a port that was read is masked, so the number is not a stale one.
@@ -41,11 +42,14 @@
  *   stand at the same step; with the ring lock only one is inside. Two ports
  *   are enough for what the stock driver loses. -DPORTS=3 is possible, but too
  *   large to finish in 2 GB.
- * - Free-running indices wrap at WRAP, not at 2^32. Without the lock, a wrap
- *   between two loads could make them look equal, so check.sh lets the models that
- *   are to fail count to 64, more than their shortest trails need.
- * - A second reader: a mutex lets one in at a time, and outside of it a reader
- *   is a sleeper like the poller, woken by the same wake_up().
+ * - Free-running indices wrap at WRAP, not at 2^32. A wrap between the two loads
+ *   of a lockless status could make them look equal. Ours tells such a lap apart
+ *   (see seen[]), so what is left out is one of 2^32 events between two loads.
+ *   check.sh lets the models that are to fail count to 64, more than their
+ *   shortest trails need.
+ * - A second reader is checked with one port only, hence one push at a time, and
+ *   without a poller, which sleeps on the same condition and is woken by the same
+ *   wake_up(): more takes minutes, or over 2 GB.
  * - An interrupt on the reader's own CPU: it sees what that CPU stored, so it
  *   can do no more than one elsewhere, with the buffer drained.
  * - try_to_wake_up() and the poll core's "triggered" are taken to be right: one
@@ -59,23 +63,34 @@
  *   EARLY		"was it empty?" is decided before the lock is taken:
  *			everywhere, no barrier can help. Stock comes to the same,
  *			its lock does not keep the reader from moving cons
- *   NO_WAKER_MB	no smp_mb() of wq_has_sleeper(), and
- *   NO_SLEEPER_MB	no barrier of set_current_state() and poll_wait(): nowhere,
- *			not even both at once
- *   PLAIN_UNLOCK	the ring lock's unlock does not order older stores: ARM64
- *			only, barriers or not
- *   LOCKLESS_STATUS	status does not take the ring lock: everywhere, barriers or
- *			not. The poller loads prod, a port is queued as one more,
- *			the reader takes one, the poller loads cons: equal.
- *			The reader, who moves cons itself, needs either the
- *			lock or both barriers: without one of them TSO, ARM64
  *   LOCKLESS_PEEK	peek does not take the ring lock: ARM64 only, as the new
  *			prod can be visible before the number in the slot
+ *   PROD_FIRST		status loads prod, then cons: everywhere. The poller loads
+ *			prod, a port is queued as one more, the reader takes one,
+ *			the poller loads cons: equal. A lone reader, who moves
+ *			cons itself, is safe from that; one of two is not
+ *   NO_WAKER_MB	no smp_mb() of wq_has_sleeper(),
+ *   NO_READER_MB	no barrier of set_current_state(), or
+ *   NO_POLLER_MB	none of poll_wait(): TSO and ARM64, by itself
+ *   PLAIN_UNLOCK	the ring lock's unlock does not order older stores: ARM64,
+ *			barriers or not, as the next owner may load an old prod
+ *   PLAIN_CONS		cons is stored without release: nowhere. What matters is
+ *			that prod is visible no later than the cons made from it.
+ *			Either it was visible to the reader, who had the lock,
+ *			and so to all, or it is the reader's own and was drained
+ *			before its own lock could be taken again
+ *   LOCKED_STATUS	status takes the ring lock: nowhere, even without any of
+ *			the three barriers
  *
- * So the ring lock is what is needed, on both sides, and both barriers are to
- * spare. Say the sleeper has the lock first: its unlock makes its entry in the
- * wait queue visible before the lock is free, so the producer, which looks after
- * its own turn, finds it. Say the producer has it first: status sees the port.
+ * So there are two ways, and ours is the first:
+ * - Both barriers, and cons before prod. Say the sleeper passes its barrier first:
+ *   its entry in the wait queue is visible, the producer finds it. Say the producer
+ *   does: the sleeper loads that prod or a later one, and a cons from before that.
+ *   If the two are equal, the ring was empty when it loaded prod, and the next
+ *   push is a FIRST whose producer is yet to pass its barrier.
+ * - The ring lock on both sides. Say the sleeper has it first: its unlock makes its
+ *   entry visible before the lock is free. Say the producer has it first: status
+ *   sees the port.
  */
 #ifndef PORTS
 #define PORTS	2
@@ -111,8 +126,10 @@
 #define WQ_READER1	9
 #define STATE(n)	(STATE0 + 2 * (n))
 #define WQ_READER(n)	(WQ_READER0 + 2 * (n))
-#define SLOT(index)	(10 + ((index) & (SLOTS - 1)))
-#define ADDRESSES	(10 + SLOTS)
+#define PEEKED		10
+#define READ_LOCK	11
+#define SLOT(index)	(12 + ((index) & (SLOTS - 1)))
+#define ADDRESSES	(12 + SLOTS)
 
 #define RUNNING		0
 #define INTERRUPTIBLE	1
@@ -124,16 +141,16 @@
 #endif
 #define INDEX(i)	((i) & (WRAP - 1))
 
-/* What a lockless status has loaded from CONS, or one of these. */
-#define NOTHING	255
+/*
+ * What each sleeper's lockless status loaded from CONS. Once cons has moved on by
+ * SLOTS, prod is past that as well, and indices of 32 bits are not equal any more;
+ * those that wrap at WRAP might be. memory.pml does on_visible() whenever a store
+ * reaches memory.
+ */
+#define NOTHING		255
 #define LONG_AGO	254
 byte seen[READERS + POLLERS] = NOTHING;
 
-/*
- * memory.pml does this when a store becomes visible. Indices that wrap at 2^32
- * are unequal if cons has moved on by SLOTS since it was loaded; those that
- * wrap at WRAP may be equal again.
- */
 #ifdef STOCK
 #define on_visible(a)	skip
 #else
@@ -175,11 +192,6 @@ bit poller_asleep;
  * are cleared once they are not used any more, to have fewer states.
  */
 #define section	atomic
-#ifdef LOCKLESS_TAKE
-#define push_section	/* no: cons moves meanwhile */
-#else
-#define push_section	section
-#endif
 
 /* The @n slots from @index hold no number: to read one of them is a bug. */
 inline forget(index, n)
@@ -298,12 +310,14 @@ inline push(port)
 	load(c, CONS);
 	d_step { first = (c == p); p = 0; c = 0 }
 #endif
-	push_section {
+	section {
 		spin_lock(RING_LOCK);
 		load(p, PROD);
 #ifndef EARLY
 		load(c, CONS);
-		first = (c == p);
+		load(x, PEEKED);
+		first = (INDEX(p - c) == x);
+		x = 0;
 		c = 0;
 #endif
 		store(SLOT(p), port);
@@ -366,43 +380,68 @@ inline status(reg)
 }
 #endif
 
-inline take_ports()
+inline peek()
 {
 	load(p, PROD);
 	load(c, CONS);
-	do
-	:: done < count && INDEX(c + done) != p ->
-		load(out[done], SLOT(c + done));
-		done++
-	:: else -> break
-	od;
+	load(x, PEEKED);
 	if
-	:: done ->
-		atomic {
-			store(CONS, INDEX(c + done));
-			forget(c, done);
-			printf("reader: reads %d, cons %d\n", done, INDEX(c + done))
-		}
-	:: else
+	:: INDEX(p - c) > x ->
+		load(out[done], SLOT(c + x));
+		store(PEEKED, x + 1);
+		done++;
+		x = 1
+	:: else -> x = 0
 	fi;
-	d_step { c = 0; p = 0 }
+	d_step { p = 0; c = 0 }
 }
 
+/* One port a peek: as many peeks as ports are asked for. */
 inline take()
 {
-	/* A first look, for which nobody relies on a barrier. */
+	/* A first look. Nobody goes to sleep on it, it needs no barrier. */
 	status(x);
 	if
 	:: x ->
-		x = 0;
-#ifdef LOCKLESS_TAKE
-		take_ports();
+#if READERS > 1
+		/* A mutex; spinning for it is as good here. */
+		spin_lock(READ_LOCK);
+#endif
+		do
+		::
+#ifdef LOCKLESS_PEEK
+			peek();
 #else
-		section {
-			spin_lock(RING_LOCK);
-			take_ports();
-			spin_unlock(RING_LOCK);
-		}
+			section {
+				spin_lock(RING_LOCK);
+				peek();
+				spin_unlock(RING_LOCK);
+			}
+#endif
+			if
+			:: x && done < count
+			:: else -> break
+			fi
+		od;
+		x = 0;
+		if
+		:: done ->
+			/* evtchn_ring_finish() */
+			section {
+				spin_lock(RING_LOCK);
+				load(c, CONS);
+				load(x, PEEKED);
+				store(CONS, INDEX(c + x));
+				store(PEEKED, 0);
+				forget(c, x);
+				spin_unlock(RING_LOCK);
+				printf("reader: reads %d, cons %d\n", done, INDEX(c + x));
+				d_step { c = 0; x = 0 }
+			}
+		:: else
+		fi;
+#if READERS > 1
+		spin_unlock(READ_LOCK);
 #endif
 	:: else
 	fi;
