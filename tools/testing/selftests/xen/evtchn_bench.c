@@ -526,13 +526,13 @@ static void all_pend(void)
 	report("all_pend_two_cpus", MAX_PORTS, best, "ns/port");
 }
 
-static void contention(void)
+static void compete(void)
 {
 	struct subject s, other;
 	int ret;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
-		fprintf(stderr, "evtchn_bench: no --contention: one CPU\n");
+		fprintf(stderr, "evtchn_bench: nothing to compete: one CPU\n");
 		return;
 	}
 	subject_open(&s);
@@ -584,7 +584,7 @@ static double slab_bytes(void)
 	return bytes;
 }
 
-static void memory(void)
+static void count_memory(void)
 {
 	static int fds[MEMORY_FILES];
 	double before, ignored = 1e30;
@@ -592,7 +592,7 @@ static void memory(void)
 
 	before = slab_bytes();
 	if (before < 0) {
-		fprintf(stderr, "evtchn_bench: no --memory: /proc/slabinfo: %s\n",
+		fprintf(stderr, "evtchn_bench: nothing to count: /proc/slabinfo: %s\n",
 			strerror(-before));
 		return;
 	}
@@ -659,13 +659,13 @@ int main(int argc, char **argv)
 
 	/* First: what the others free later would be counted. */
 	if (!wanted || wanted & MEMORY)
-		memory();
+		count_memory();
 	if (!wanted || wanted & COSTS) {
 		single_costs();
 		for (n = 16; n <= max && n <= MAX_PORTS; n *= 4)
 			many_costs(n);
 	}
 	if (!wanted || wanted & CONTENTION)
-		contention();
+		compete();
 	return 0;
 }
