@@ -19,16 +19,16 @@
 
 /*
  * Every live binding of every file, by port: a port has one owner in the whole
- * domain. An array of rows, as the event core has one for irqs: NOTIFY and
- * write() spend as much time on the search as on all else. A row is made when
- * its first port is bound and stays until the module goes. Rows are shared by
- * all files, hence charged to no one's memory cgroup. Read under RCU.
+ * domain. An array of rows, as the event core has one for irqs: in an xarray,
+ * NOTIFY would spend as much time on the search as on all else. A row is made
+ * when its first port is bound and stays until the module goes. Rows are shared
+ * by all files, hence charged to no one's memory cgroup. Read under RCU.
  */
 #define EVTCHN_ROW_PORTS	(PAGE_SIZE / sizeof(struct evtchn_binding *))
 static struct evtchn_binding __rcu **evtchn_rows[EVTCHN_FIFO_NR_CHANNELS /
 						  EVTCHN_ROW_PORTS];
 
-/* Bindings are many, and the sizes that kmalloc() has are far above theirs. */
+/* Bindings are many: 40 bytes on 64-bit, of which kmalloc() would make 64. */
 static struct kmem_cache *evtchn_binding_cache;
 
 /*
@@ -219,8 +219,8 @@ static struct evtchn_binding __rcu **port_slot(evtchn_port_t port)
 
 /*
  * Makes @binding known: 0, -ENOMEM, or -EBUSY, which is never seen: who had the
- * port took the binding out before letting go of it. Not inlined, so that a test
- * can let it fail.
+ * port took the binding out before letting go of it. The core has mapped the
+ * port, so it is in range. Not inlined, so that a test can let it fail.
  */
 static noinline int insert_binding(struct evtchn_binding *binding)
 {
@@ -658,19 +658,21 @@ void evtchn_begin_save(void)
  */
 void evtchn_end_save(void)
 {
+	struct evtchn_binding __rcu **row;
 	struct evtchn_binding *binding;
 	unsigned int nr, i;
 
 	/* The core frees what irq_from_evtchn() looks at by RCU. */
 	rcu_read_lock();
 	for (nr = 0; nr < ARRAY_SIZE(evtchn_rows); nr++) {
-		for (i = 0; evtchn_rows[nr] && i < EVTCHN_ROW_PORTS; i++) {
-			binding = rcu_dereference(evtchn_rows[nr][i]);
+		row = evtchn_rows[nr];
+		for (i = 0; row && i < EVTCHN_ROW_PORTS; i++) {
+			binding = rcu_dereference(row[i]);
 			/* A number that is mapped may be another's: the irq tells. */
 			if (!binding || irq_from_evtchn(binding->port) == binding->irq)
 				continue;
 			binding->file->lost_ports = true;
-			RCU_INIT_POINTER(evtchn_rows[nr][i], NULL);
+			RCU_INIT_POINTER(row[i], NULL);
 		}
 	}
 	rcu_read_unlock();

@@ -79,6 +79,7 @@
 #define _XEN_EVTCHN_EVTCHN_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
@@ -86,6 +87,8 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
+
+#include <asm/barrier.h>
 
 #include <xen/interface/xen.h>
 #include <xen/interface/event_channel.h>

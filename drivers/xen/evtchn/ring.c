@@ -19,7 +19,9 @@
  * Whichever passes its barrier second sees what the other one stored. Two more
  * things are needed. "Was it empty?" is decided inside the lock, never from an
  * older sample. And a sleeper that loads cons first and then prod cannot take
- * two times for one: if they are equal, nothing was queued when it loaded prod.
+ * two times for one: if they are equal, nothing was queued when it loaded prod,
+ * as cons never steps back and prod, which a withdrawal moves back, is never
+ * behind it. The next push is then the first, and announced.
  * tools/testing/selftests/xen/formal has the proof.
  */
 #include <kunit/visibility.h>

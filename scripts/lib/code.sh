@@ -1,0 +1,121 @@
+# shellcheck shell=bash
+# The checks of scripts/test that read or compile the finished tree. Each fails
+# by its exit status and says why in its output.
+
+mainline_tree() {
+	patched_tree "$(readlink -f "$CACHE/src/mainline")"
+}
+
+# sources TREE: what the series has of C, all of it.
+sources() {
+	(cd "$1" && find drivers/xen/evtchn include/uapi/xen/evtchn.h \
+		tools/testing/selftests/xen -name '*.[ch]' ! -name '*.mod.c' | sort)
+}
+
+check_kernel_doc() {
+	local tree
+	tree=$(mainline_tree)
+	cd "$tree" || return
+	scripts/kernel-doc -none -Wall -Werror drivers/xen/evtchn/*.[ch] include/uapi/xen/evtchn.h
+	# That it complains at all.
+	cp drivers/xen/evtchn/ring.c "$LOGS/undocumented.c"
+	sed -i 's/@ring: the ring/@gnir: the ring/' "$LOGS/undocumented.c"
+	! scripts/kernel-doc -none -Wall -Werror "$LOGS/undocumented.c" > /dev/null 2>&1 ||
+		failed "kernel-doc takes anything"
+}
+
+# The page alone, as all of htmldocs takes long; and the manual page.
+check_pages() {
+	local dir=$LOGS/page
+	need_tools sphinx-build python3-sphinx mandoc mandoc
+	rm -rf "$dir" && mkdir -p "$dir/in"
+	cp "$TOP"/Documentation/userspace-api/xen-evtchn* "$dir/in/"
+	mv "$dir/in/xen-evtchn.rst" "$dir/in/index.rst"
+	: > "$dir/in/conf.py"
+	sphinx-build -q -n -W --keep-going -b html "$dir/in" "$dir/out"
+	grep -q IOCTL_EVTCHN_NOTIFY "$dir/out/index.html" || failed "the page is empty"
+	grep -q '</table>' "$dir/out/index.html" || failed "the page has no tables"
+	mandoc -Tlint -W style "$TOP/Documentation/userspace-api/xen-evtchn.4"
+	mandoc -Tutf8 "$TOP/Documentation/userspace-api/xen-evtchn.4" | grep -q ENOTCONN
+}
+
+# The header as programs get it, in C and C++, each standard, nothing before it
+# but what its text asks for.
+check_header() {
+	local tree out std
+	need_tools g++ g++
+	tree=$(mainline_tree)
+	out=$CACHE/build/$(basename "$tree")
+	kmake "$tree" "$out" -s headers
+	{
+		echo '#include <stdint.h>'
+		echo 'typedef uint16_t domid_t;'
+		echo '#include <xen/evtchn.h>'
+		echo 'int main(void) { struct ioctl_evtchn_notify n = { 1 }; return (int)n.port - 1; }'
+	} > "$LOGS/header.c"
+	for std in c89 c99 c11 c++98 c++11 c++20; do
+		gcc -x "$(case $std in c++*) echo c++ ;; *) echo c ;; esac)" -std=$std -Wall \
+			-Wextra -pedantic -Werror -isystem /usr/include -I "$out/usr/include" \
+			-fsyntax-only "$LOGS/header.c" || failed "<xen/evtchn.h> is not $std"
+	done
+}
+
+check_spelling() {
+	local tree
+	need_tools codespell codespell
+	tree=$(mainline_tree)
+	grep -v '^#' "$tree/scripts/spelling.txt" | grep . | sed 's/||/->/' > "$LOGS/spelling"
+	cd "$TOP" || return
+	printf 'aboslute\n' | codespell -D "$LOGS/spelling" - > /dev/null && failed "codespell takes anything"
+	codespell -D - -D "$LOGS/spelling" -L fo,nd,ser,ths \
+		README MAINTAINERS.snippet Documentation drivers include tools scripts .ci
+}
+
+# variant NAME CONFIG MAKE-ARGUMENT…: the driver and its tests with another
+# configuration, architecture or compiler, W=1: no warning.
+variant() {
+	local name=$1 config=$2 tree out
+	shift 2
+	tree=$(mainline_tree)
+	out=$CACHE/test/variant-$name
+	mkdir -p "$out"
+	printf 'CONFIG_%s\n' MODULES=y HYPERVISOR_GUEST=y PARAVIRT=y SMP=y XEN=y XEN_PV=y XEN_PVH=y \
+		OF=y ACPI=y PROC_FS=y KUNIT=m XEN_EVTCHN_KUNIT_TEST=m PM=y \
+		"XEN_DEV_EVTCHN=${EVTCHN:-m}" > "$out/.fragment"
+	[ "$name" != i386 ] || echo '# CONFIG_64BIT is not set' >> "$out/.fragment"
+	say "$name"
+	kmake "$tree" "$out" "$@" KCONFIG_ALLCONFIG="$out/.fragment" "$config" > "$out.log" 2>&1
+	kmake "$tree" "$out" "$@" -s prepare >> "$out.log" 2>&1 || { tail -5 "$out.log"; failed "$name: prepare"; }
+	if [ "${EVTCHN:-m}" = n ]; then
+		kmake "$tree" "$out" "$@" -s drivers/xen/ >> "$out.log" 2>&1
+		[ ! -e "$out/drivers/xen/evtchn/core.o" ] || failed "$name: built though switched off"
+		return
+	fi
+	grep -q '^CONFIG_XEN_DEV_EVTCHN=[my]' "$out/.config" || failed "$name: the option did not take"
+	rm -f "$out"/drivers/xen/evtchn/*.o "$out"/drivers/xen/evtchn/tests/*.o
+	kmake "$tree" "$out" "$@" W=1 drivers/xen/evtchn/ > "$out.log" 2>&1 ||
+		{ tail -20 "$out.log"; failed "$name: does not build"; }
+	! grep -E 'warning|error:' "$out.log" || failed "$name: warnings"
+	[ -e "$out/drivers/xen/evtchn/core.o" ] || failed "$name: nothing was built"
+}
+
+check_variants() {
+	need_tools clang clang aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+	EVTCHN=n variant off allnoconfig
+	EVTCHN=y variant builtin allnoconfig
+	variant clang allnoconfig CC="ccache clang"
+	variant i386 allnoconfig ARCH=i386
+	variant arm64 allnoconfig ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- CC="ccache aarch64-linux-gnu-gcc"
+	variant allmod allmodconfig
+}
+
+check_coccicheck() {
+	local tree out
+	need_tools spatch coccinelle
+	tree=$(mainline_tree)
+	out=$CACHE/build/$(basename "$tree")
+	kmake "$tree" "$out" -s coccicheck MODE=report M=drivers/xen/evtchn > "$LOGS/cocci" 2>&1 ||
+		{ tail -5 "$LOGS/cocci"; failed "coccicheck failed"; }
+	cat "$LOGS/cocci"
+	! grep -E '\.c:[0-9]+|\.h:[0-9]+' "$LOGS/cocci"
+}
