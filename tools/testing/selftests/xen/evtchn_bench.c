@@ -532,7 +532,7 @@ static void compete(void)
 	int ret;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
-		fprintf(stderr, "evtchn_bench: nothing to compete: one CPU\n");
+		fprintf(stderr, "evtchn_bench: one CPU, no second thread\n");
 		return;
 	}
 	subject_open(&s);
