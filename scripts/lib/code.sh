@@ -6,10 +6,35 @@ mainline_tree() {
 	patched_tree "$(readlink -f "$CACHE/src/mainline")"
 }
 
-# sources TREE: what the series has of C, all of it.
-sources() {
-	(cd "$1" && find drivers/xen/evtchn include/uapi/xen/evtchn.h \
-		tools/testing/selftests/xen -name '*.[ch]' ! -name '*.mod.c' | sort)
+check_sparse() {
+	local tree out sparse
+	tree=$(mainline_tree)
+	sparse=$(fetch_sparse "$tree")
+	out=$CACHE/test/sparse-build
+	configure "$tree" "$out" "$TOP/scripts/guest/kernel.config"
+	kmake "$tree" "$out" -s prepare
+	rm -f "$out"/drivers/xen/evtchn/*.o
+	kmake "$tree" "$out" W=1 C=2 CHECK="$sparse" drivers/xen/evtchn/ > "$out.log" 2>&1
+	[ "$(grep -c 'CHECK .*/drivers/xen/evtchn/' "$out.log")" = 5 ] ||
+		failed "sparse did not read all five files"
+	! grep -E 'warning|error' "$out.log"
+}
+
+# The kernel's scripts/check-uapi.sh leaves this header out, as it does not
+# compile alone (domid_t is the user's to define); so it is compared here.
+check_uapi() {
+	local base repo header=include/uapi/xen/evtchn.h side
+	base=$(readlink -f "$CACHE/src/mainline")
+	repo=$(scratch mainline am-uapi)
+	for side in base HEAD; do
+		git -C "$repo" show "$side:$header" > "$LOGS/uapi-$side.h"
+		# What a program sees: numbers, sizes and offsets of every name.
+		gcc -x c -I "$base/include/uapi" -o "$LOGS/uapi-$side" \
+			-DHEADER="\"$LOGS/uapi-$side.h\"" "$TOP/scripts/lib/uapi.c" -Wall -Werror
+		"$LOGS/uapi-$side" > "$LOGS/uapi-$side.txt"
+	done
+	[ "$(wc -l < "$LOGS/uapi-base.txt")" -ge 17 ] || failed "nothing was compared"
+	diff -u "$LOGS/uapi-base.txt" "$LOGS/uapi-HEAD.txt"
 }
 
 check_kernel_doc() {

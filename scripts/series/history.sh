@@ -104,6 +104,11 @@ series() {
 		format "${options[@]}" "series~$((${#STEPS[@]} - number))"
 		[ -z "$(field Remove "$step")" ] || removal "$dir"/"$(printf %04d $number)"-*
 	done
+	# What GNU patch can take, which a binary removal is not.
+	{
+		echo "# For quilt and packages. Linux before 6.13: backport/ as well."
+		(cd "$dir" && grep -L '^GIT binary patch' [0-9]*.patch)
+	} > "$dir/series"
 	mail "$WORK/mail"
 	{ cat "$WORK/mail/0000-cover-letter.patch"; echo "Made from: $(inputs)"; } > "$dir/cover-letter.txt"
 
