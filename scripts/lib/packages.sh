@@ -24,7 +24,7 @@ check_quilt() {
 	local base repo tree mark
 	need_tools quilt quilt
 	for base in mainline lts; do
-		repo=$(touched_files $base quilt-$base)
+		repo=$(touched_files $base am-quilt-$base)
 		tree=$LOGS/quilt-$base
 		rm -rf "$tree" && mkdir -p "$tree"
 		cp -r "$TOP/patches" "$tree/patches"
@@ -47,7 +47,7 @@ check_quilt() {
 check_rpm() {
 	local repo dir=$LOGS/rpm n=0 patch
 	need_tools rpmbuild rpm
-	repo=$(touched_files mainline rpm)
+	repo=$(touched_files mainline am-rpm)
 	rm -rf "$dir" && mkdir -p "$dir/SOURCES"
 	tar -C "$repo" --exclude .git --transform 's,^\.,linux-0,' -cf "$dir/SOURCES/linux-0.tar" .
 	{
