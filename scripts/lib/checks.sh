@@ -7,7 +7,8 @@
 # FILE_PATH_CHANGES	MAINTAINERS is updated, by a patch of its own
 # ENOSYS		the errno of an unknown command is user ABI
 # REPEATED_WORD		a table of results, in formal/check.sh
-CHECKPATCH_IGNORE=MISSING_SIGN_OFF,FILE_PATH_CHANGES,ENOSYS,REPEATED_WORD
+# UNKNOWN_COMMIT_ID	of Fixes: there is no history here to look them up in
+CHECKPATCH_IGNORE=MISSING_SIGN_OFF,FILE_PATH_CHANGES,ENOSYS,REPEATED_WORD,UNKNOWN_COMMIT_ID
 
 # failed WORDS…: ends the check.
 failed() {

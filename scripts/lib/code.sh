@@ -108,7 +108,11 @@ variant() {
 	printf 'CONFIG_%s\n' MODULES=y HYPERVISOR_GUEST=y PARAVIRT=y SMP=y XEN=y XEN_PV=y XEN_PVH=y \
 		OF=y ACPI=y PROC_FS=y KUNIT=m XEN_EVTCHN_KUNIT_TEST=m PM=y \
 		"XEN_DEV_EVTCHN=${EVTCHN:-m}" > "$out/.fragment"
-	[ "$name" != i386 ] || echo '# CONFIG_64BIT is not set' >> "$out/.fragment"
+	if [ "$name" = i386 ]; then
+		printf '%s\n' '# CONFIG_64BIT is not set' CONFIG_MPENTIUM4=y CONFIG_X86_PAE=y
+	else
+		echo CONFIG_64BIT=y
+	fi >> "$out/.fragment"
 	say "$name"
 	kmake "$tree" "$out" "$@" KCONFIG_ALLCONFIG="$out/.fragment" "$config" > "$out.log" 2>&1
 	kmake "$tree" "$out" "$@" -s prepare >> "$out.log" 2>&1 || { tail -5 "$out.log"; failed "$name: prepare"; }
@@ -126,12 +130,13 @@ variant() {
 }
 
 check_variants() {
-	need_tools clang clang aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+	# Not with a cross gcc, whose packages throw gcc-multilib out.
+	need_tools clang clang ld.lld lld llvm-objcopy llvm
 	EVTCHN=n variant off allnoconfig
 	EVTCHN=y variant builtin allnoconfig
 	variant clang allnoconfig CC="ccache clang"
 	variant i386 allnoconfig ARCH=i386
-	variant arm64 allnoconfig ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- CC="ccache aarch64-linux-gnu-gcc"
+	variant arm64 allnoconfig ARCH=arm64 LLVM=1 CC="ccache clang"
 	variant allmod allmodconfig
 }
 
