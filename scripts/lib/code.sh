@@ -49,6 +49,20 @@ check_kernel_doc() {
 		failed "kernel-doc takes anything"
 }
 
+# Who would be asked about each file of the series: those of Xen.
+check_maintainers() {
+	local tree file
+	tree=$(mainline_tree)
+	cd "$tree" || return
+	for file in $(touched "$TOP"/patches/000[1-9]*.patch); do
+		case $file in */Makefile | */Kconfig | */index.rst) continue ;; esac
+		scripts/get_maintainer.pl --nogit --nogit-fallback -f "$file" > "$LOGS/maintainers.one"
+		grep -q 'xen-devel@lists.xenproject.org' "$LOGS/maintainers.one" ||
+			failed "$file is nobody's: $(cat "$LOGS/maintainers.one")"
+		echo "$file"
+	done
+}
+
 # The page alone, as all of htmldocs takes long; and the manual page.
 check_pages() {
 	local dir=$LOGS/page

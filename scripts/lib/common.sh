@@ -59,6 +59,7 @@ flex flex
 bison bison
 bc bc
 perl perl
+python3 python3
 xz xz-utils
 ccache ccache
 readelf binutils
