@@ -112,11 +112,11 @@ check_spelling() {
 }
 
 # variant NAME CONFIG MAKE-ARGUMENT…: the driver and its tests with another
-# configuration, architecture or compiler, W=1: no warning.
+# configuration, architecture or compiler, or on the kernel ON, W=1: no warning.
 variant() {
 	local name=$1 config=$2 tree out
 	shift 2
-	tree=$(mainline_tree)
+	tree=$(patched_tree "$(readlink -f "$CACHE/src/${ON:-mainline}")")
 	out=$CACHE/test/variant-$name
 	mkdir -p "$out"
 	printf 'CONFIG_%s\n' MODULES=y HYPERVISOR_GUEST=y PARAVIRT=y SMP=y XEN=y XEN_PV=y XEN_PVH=y \
@@ -152,6 +152,7 @@ check_variants() {
 	EVTCHN=n variant off allnoconfig
 	EVTCHN=y variant builtin allnoconfig
 	variant clang allnoconfig LLVM="$llvm" CC="ccache clang$llvm" HOSTCC="ccache clang$llvm"
+	ON=lts variant lts allnoconfig
 	variant i386 allnoconfig ARCH=i386
 	variant arm64 allnoconfig ARCH=arm64 LLVM="$llvm" CC="ccache clang$llvm" HOSTCC="ccache clang$llvm"
 	variant allmod allmodconfig
