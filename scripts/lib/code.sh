@@ -20,23 +20,6 @@ check_sparse() {
 	! grep -E 'warning|error' "$out.log"
 }
 
-# The kernel's scripts/check-uapi.sh leaves this header out, as it does not
-# compile alone (domid_t is the user's to define); so it is compared here.
-check_uapi() {
-	local base repo header=include/uapi/xen/evtchn.h side
-	base=$(readlink -f "$CACHE/src/mainline")
-	repo=$(scratch mainline am-uapi)
-	for side in base HEAD; do
-		git -C "$repo" show "$side:$header" > "$LOGS/uapi-$side.h"
-		# What a program sees: numbers, sizes and offsets of every name.
-		gcc -x c -I "$base/include/uapi" -o "$LOGS/uapi-$side" \
-			-DHEADER="\"$LOGS/uapi-$side.h\"" "$TOP/scripts/lib/uapi.c" -Wall -Werror
-		"$LOGS/uapi-$side" > "$LOGS/uapi-$side.txt"
-	done
-	[ "$(wc -l < "$LOGS/uapi-base.txt")" -ge 17 ] || failed "nothing was compared"
-	diff -u "$LOGS/uapi-base.txt" "$LOGS/uapi-HEAD.txt"
-}
-
 check_kernel_doc() {
 	local tree
 	tree=$(mainline_tree)
@@ -77,27 +60,6 @@ check_pages() {
 	mandoc -Tlint -W style "$TOP/Documentation/userspace-api/xen-evtchn.4"
 	mandoc -Thtml "$TOP/Documentation/userspace-api/xen-evtchn.4" > "$dir/man.html"
 	grep -q ENOTCONN "$dir/man.html" || failed "the manual page is empty"
-}
-
-# The header as programs get it, in C and C++, each standard, nothing before it
-# but what its text asks for.
-check_header() {
-	local tree out std
-	need_tools g++ g++
-	tree=$(mainline_tree)
-	out=$CACHE/build/$(basename "$tree")
-	kmake "$tree" "$out" -s headers
-	{
-		echo '#include <stdint.h>'
-		echo 'typedef uint16_t domid_t;'
-		echo '#include <xen/evtchn.h>'
-		echo 'int main(void) { struct ioctl_evtchn_notify n = { 1 }; return (int)n.port - 1; }'
-	} > "$LOGS/header.c"
-	for std in c89 c99 c11 c++98 c++11 c++20; do
-		gcc -x "$(case $std in c++*) echo c++ ;; *) echo c ;; esac)" -std=$std -Wall \
-			-Wextra -pedantic -Werror -isystem /usr/include -I "$out/usr/include" \
-			-fsyntax-only "$LOGS/header.c" || failed "<xen/evtchn.h> is not $std"
-	done
 }
 
 check_spelling() {

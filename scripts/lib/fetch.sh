@@ -139,33 +139,54 @@ fetch_xen() {
 	say "Xen is $(basename "$dir")"
 }
 
-# fetch_sparse: prints a sparse that reads this kernel's headers: the system's,
-# or else Debian's newest, run from the cache with the C library it wants.
-fetch_sparse() {
-	local valid=$1/scripts/checker-valid.sh dir=$CACHE/tools/sparse package deb
-	if [ ! -e "$valid" ] || [ "$("$valid" sparse 2> /dev/null)" = 1 ]; then
-		echo sparse
-		return
-	fi
-	if [ ! -x "$dir/sparse" ]; then
-		apt_refresh
+# libraries SUITE PACKAGE: the library packages below it, itself among them.
+libraries() {
+	apt_private apt-cache -t "$1" depends --recurse --no-recommends --no-suggests \
+		--no-conflicts --no-breaks --no-replaces --no-enhances "$2" 2> /dev/null |
+		grep '^lib' | sort -u
+}
+
+# fetch_program NAME SUITE PACKAGE…: prints a program of Debian's SUITE, run from
+# the cache with the libraries that are in the packages, the C library's too.
+fetch_program() {
+	local name=$1 suite=$2 dir=$CACHE/tools/$1 deb
+	shift 2
+	if [ ! -x "$dir/$name" ]; then
 		rm -rf "$dir"
-		mkdir -p "$dir"
-		for package in sparse libc6; do
-			deb=$(download "$package/sid") ||
-				die "cannot download $package" -- "see $APT/download.log"
-			dpkg -x "$deb" "$dir/root"
-			rm -f "$deb"
-		done
-		cat > "$dir/sparse" <<-EOF
+		mkdir -p "$dir/deb"
+		(cd "$dir/deb" && apt_private apt-get -t "$suite" download "$@" > "$APT/download.log" 2>&1) ||
+			die "cannot download $name" -- "see $APT/download.log"
+		for deb in "$dir"/deb/*.deb; do dpkg -x "$deb" "$dir/root"; done
+		rm -rf "$dir/deb"
+		cat > "$dir/$name" <<-EOF
 		#!/bin/sh
 		exec $dir/root/usr/lib64/ld-linux-x86-64.so.2 \
 			--library-path $dir/root/usr/lib/x86_64-linux-gnu \
-			$dir/root/usr/bin/sparse "\$@"
+			$dir/root/usr/bin/$name "\$@"
 		EOF
-		chmod +x "$dir/sparse"
+		chmod +x "$dir/$name"
 	fi
-	[ "$("$valid" "$dir/sparse")" = 1 ] ||
-		die "no sparse to be had that reads this kernel" -- "mend scripts/lib/fetch.sh"
-	echo "$dir/sparse"
+	echo "$dir/$name"
+}
+
+# fetch_sparse TREE: prints a sparse that reads this kernel's headers: the
+# system's, or else Debian's newest.
+fetch_sparse() {
+	local valid=$1/scripts/checker-valid.sh sparse=sparse
+	if [ -e "$valid" ] && [ "$("$valid" sparse 2> /dev/null)" != 1 ]; then
+		apt_refresh
+		sparse=$(fetch_program sparse sid sparse libc6)
+		[ "$("$valid" "$sparse")" = 1 ] ||
+			die "no sparse to be had that reads this kernel" -- "mend scripts/lib/fetch.sh"
+	fi
+	echo "$sparse"
+}
+
+# fetch_abidiff: prints one that is new enough for the kernel's check-uapi.sh.
+fetch_abidiff() {
+	local library packages
+	apt_refresh
+	library=$(apt_private apt-cache -t stable depends abigail-tools | sed -n 's/.*Depends: \(libabigail\)/\1/p')
+	mapfile -t packages < <(libraries stable "$library")
+	fetch_program abidiff stable abigail-tools "${packages[@]}"
 }

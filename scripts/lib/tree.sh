@@ -58,15 +58,20 @@ touched() {
 	sed -n 's,^diff --git a/\(.*\) b/.*,\1,p' "$@" | sort -u
 }
 
+# For commits that nobody sees; who runs this need not have told git a name.
+git_identity() {
+	export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+	export GIT_AUTHOR_NAME=run GIT_AUTHOR_EMAIL=run@localhost
+	export GIT_COMMITTER_NAME=run GIT_COMMITTER_EMAIL=run@localhost
+}
+
 # apply_series BASE SERIES REPO: `git am` in a repository that tracks just the
 # touched files of BASE.
 apply_series() {
 	local base=$1 series=$2 repo=$3 patches removal stock file
 	patches=("$series"/[0-9]*.patch)
 	removal=${patches[-1]}
-	export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
-	export GIT_AUTHOR_NAME=run GIT_AUTHOR_EMAIL=run@localhost
-	export GIT_COMMITTER_NAME=run GIT_COMMITTER_EMAIL=run@localhost
+	git_identity
 
 	stock=$(git hash-object "$base/drivers/xen/evtchn.c" 2> /dev/null || echo none)
 	if ! grep -q "^index $stock\.\." "$removal"; then
