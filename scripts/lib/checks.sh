@@ -63,9 +63,11 @@ check_series_am_lts() {
 	[ -e "$repo/drivers/xen/evtchn/core.c" ] || failed "the driver is not there"
 }
 
-# A tree and a build folder beside the guest's.
+# A tree and a build folder beside the guest's. A step that leaves the objects of
+# the one before boots as that does, which the guests are run on: stock's until
+# the new driver is built, and ours from then on.
 check_series_steps() {
-	local base name repo tree out commit file
+	local base name repo tree out commit file objects last='' kinds=0
 	base=$(readlink -f "$CACHE/src/mainline")
 	name=$(basename "$base")
 	repo=$(scratch mainline am-steps)
@@ -75,6 +77,7 @@ check_series_steps() {
 	# Without what the base has no option for.
 	grep -v XEN_EVTCHN_KUNIT_TEST "$TOP/scripts/guest/kernel.config" > "$out.config"
 	configure "$tree" "$out" "$out.config"
+	find "$out/drivers/xen" -name '*.o' -delete 2> /dev/null || true
 	for commit in base $(git -C "$repo" rev-list --reverse base..HEAD); do
 		git -C "$repo" checkout -q "$commit"
 		git -C "$repo" log -1 --format='== %s'
@@ -88,9 +91,16 @@ check_series_steps() {
 		if [ "$commit" != base ] && grep -i warning "$out.step"; then
 			failed "drivers/xen builds with warnings"
 		fi
+		objects=$(cd "$out" && find drivers/xen -name '*.o' -exec sha256sum {} + | sort)
+		if [ "$objects" != "$last" ]; then
+			kinds=$((kinds + 1))
+			[ -z "$last" ] || diff <(echo "$last") <(echo "$objects") || true
+		fi
+		last=$objects
 	done
 	# The parts are built once the Makefile is switched over.
 	[ -e "$out/drivers/xen/evtchn/core.o" ] || failed "the new driver was not built"
+	[ $kinds = 2 ] || failed "$kinds kernels in the series, not two"
 	rm -rf "$tree"
 }
 

@@ -64,9 +64,13 @@ struct search {
 
 static enum evtchn_push ring_push(struct evtchn_ring *ring, evtchn_port_t port)
 {
-	guard(spinlock_irq)(&ring->lock);
+	enum evtchn_push push;
 
-	return evtchn_ring_push(ring, port);
+	spin_lock_irq(&ring->lock);
+	push = evtchn_ring_push(ring, port);
+	spin_unlock_irq(&ring->lock);
+
+	return push;
 }
 
 static enum evtchn_push queue_push(struct queue *queue, evtchn_port_t port)
