@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-#include "common.h"
+#include "hypercall.h"
 
 #define DEBUGFS		"/sys/kernel/debug/"
 #define MODULE		"evtchn_fail"
@@ -37,53 +37,12 @@ static const char *no_injection;
 /* A test's own, in its process; see open_world(). */
 static int log_fd = -1;
 static int nth_fd = -1;
-static int privcmd_fd = -1;
 
 /*
- * What Xen itself says, asked through privcmd
+ * What Xen itself says of all ports
  */
 
-#define HYPERVISOR_MULTICALL		13
-#define HYPERVISOR_EVENT_CHANNEL_OP	32
-
-enum {
-	OP_BIND_INTERDOMAIN = 0,
-	OP_CLOSE = 3,
-	OP_SEND = 4,
-	OP_STATUS = 5,
-	OP_ALLOC_UNBOUND = 6,
-};
-
-enum { STATUS_CLOSED = 0, STATUS_UNBOUND = 1, STATUS_INTERDOMAIN = 2, STATUS_VIRQ = 4 };
-
-/* Of Xen's public event_channel.h, as much as is used here. */
-union evtchn_op {
-	struct {
-		uint16_t remote_dom;
-		uint32_t remote_port;
-		uint32_t local_port;
-	} bind_interdomain;
-	struct {
-		uint32_t port;
-	} close;
-	struct {
-		uint32_t port;
-	} send;
-	struct {
-		uint16_t dom;
-		uint32_t port;
-		uint32_t status;
-		uint32_t vcpu;
-		/* Who is at the other end, if there is one. */
-		uint32_t domain;
-		uint32_t remote_port;
-	} status;
-	struct {
-		uint16_t dom;
-		uint16_t remote_dom;
-		uint32_t port;
-	} alloc_unbound;
-};
+#define HYPERVISOR_MULTICALL	13
 
 struct multicall {
 	unsigned long op;
@@ -91,90 +50,27 @@ struct multicall {
 	unsigned long args[6];
 };
 
-struct privcmd_hypercall {
-	uint64_t op;
-	uint64_t arg[5];
-};
-
-#define IOCTL_PRIVCMD_HYPERCALL _IOC(_IOC_NONE, 'P', 0, sizeof(struct privcmd_hypercall))
-
 /* Asking for that many ports at once is a lot faster. All memory is locked. */
 #define BATCH		64
 
-static union evtchn_op ops[BATCH];
+static union ev_xen_arg ops[BATCH];
 static struct multicall calls[BATCH];
-
-static int hypercall(int cmd, union evtchn_op *op)
-{
-	struct privcmd_hypercall call = {
-		.op = HYPERVISOR_EVENT_CHANNEL_OP,
-		.arg = { cmd, (uintptr_t)op },
-	};
-
-	return ev_ioctl(privcmd_fd, IOCTL_PRIVCMD_HYPERCALL, &call);
-}
 
 /* Runs @cmd on each of ops[]; calls[].result says how it went. */
 static int hypercalls(int cmd)
 {
-	struct privcmd_hypercall call = {
+	struct ev_hypercall call = {
 		.op = HYPERVISOR_MULTICALL,
 		.arg = { (uintptr_t)calls, BATCH },
 	};
 	int i;
 
 	for (i = 0; i < BATCH; i++) {
-		calls[i].op = HYPERVISOR_EVENT_CHANNEL_OP;
+		calls[i].op = EV_EVENT_CHANNEL_OP;
 		calls[i].args[0] = cmd;
 		calls[i].args[1] = (uintptr_t)&ops[i];
 	}
-	return ev_ioctl(privcmd_fd, IOCTL_PRIVCMD_HYPERCALL, &call);
-}
-
-/* A port that Xen has and nobody in the kernel, as a static one: or -errno. */
-static int xen_alloc_port(void)
-{
-	union evtchn_op op = {
-		.alloc_unbound = { .dom = EV_SELF, .remote_dom = EV_SELF },
-	};
-	int ret = hypercall(OP_ALLOC_UNBOUND, &op);
-
-	return ret ?: (int)op.alloc_unbound.port;
-}
-
-static int xen_connect(unsigned int remote_port)
-{
-	union evtchn_op op = {
-		.bind_interdomain = {
-			.remote_dom = EV_SELF, .remote_port = remote_port,
-		},
-	};
-	int ret = hypercall(OP_BIND_INTERDOMAIN, &op);
-
-	return ret ?: (int)op.bind_interdomain.local_port;
-}
-
-static int xen_send(unsigned int port)
-{
-	union evtchn_op op = { .send = { .port = port } };
-
-	return hypercall(OP_SEND, &op);
-}
-
-static int xen_close(unsigned int port)
-{
-	union evtchn_op op = { .close = { .port = port } };
-
-	return hypercall(OP_CLOSE, &op);
-}
-
-/* What a port is, or -errno. */
-static int xen_status(unsigned int port)
-{
-	union evtchn_op op = { .status = { .dom = EV_SELF, .port = port } };
-	int ret = hypercall(OP_STATUS, &op);
-
-	return ret ?: (int)op.status.status;
+	return ev_ioctl(ev_privcmd, EV_PRIVCMD_HYPERCALL, &call);
 }
 
 #define PORTS_MAX	8192
@@ -201,7 +97,7 @@ static int xen_ports(struct ports *ports)
 			ops[i].status.dom = EV_SELF;
 			ops[i].status.port = port + i;
 		}
-		ret = hypercalls(OP_STATUS);
+		ret = hypercalls(EV_OP_STATUS);
 		if (ret)
 			return ret;
 		for (i = 0; i < BATCH; i++) {
@@ -210,13 +106,13 @@ static int xen_ports(struct ports *ports)
 				return 0;
 			if (calls[i].result)
 				return (int)calls[i].result;
-			if (ops[i].status.status == STATUS_CLOSED)
+			if (ops[i].status.status == EV_CLOSED)
 				continue;
 			ports->nr = port + i + 1;
 			ports->port[port + i].status = ops[i].status.status;
-			ports->port[port + i].domain = ops[i].status.domain;
+			ports->port[port + i].domain = ops[i].status.interdomain.dom;
 			ports->port[port + i].remote_port =
-				ops[i].status.remote_port;
+				ops[i].status.interdomain.port;
 		}
 	}
 	return -EFBIG;
@@ -242,7 +138,7 @@ static int xen_fill(unsigned int step)
 	int port, ret, i;
 
 	do {
-		port = xen_alloc_port();
+		port = ev_xen_alloc_unbound(EV_SELF);
 		if (port < 0)
 			return port;
 	} while ((port + 1) % BATCH);
@@ -253,7 +149,7 @@ static int xen_fill(unsigned int step)
 			ops[i].alloc_unbound.dom = EV_SELF;
 			ops[i].alloc_unbound.remote_dom = EV_SELF;
 		}
-		ret = hypercalls(OP_ALLOC_UNBOUND);
+		ret = hypercalls(EV_OP_ALLOC_UNBOUND);
 		if (!ret)
 			ret = (int)calls[BATCH - 1].result;
 		if (ret)
@@ -612,25 +508,17 @@ static void expect_unchanged(struct __test_metadata *_metadata, int nth)
 /* 0, or why the test cannot run. */
 static const char *open_world(void)
 {
-	static char why[96];
-	int port;
+	const char *missing;
 
 	log_fd = ev_log_open();
 	if (log_fd < 0)
 		return "no /dev/kmsg";
-	privcmd_fd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
-	if (privcmd_fd < 0)
-		return "no /dev/xen/privcmd (CONFIG_XEN_PRIVCMD)";
 	/* Xen takes no page faults, and ours would ask for memory. */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		return "mlockall() failed";
-	port = xen_alloc_port();
-	if (port < 0) {
-		snprintf(why, sizeof(why), "no hypercall through privcmd: %s",
-			 strerror(-port));
-		return why;
-	}
-	xen_close(port);
+	missing = ev_xen_open();
+	if (missing)
+		return missing;
 	nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	return NULL;
 }
@@ -640,12 +528,12 @@ static void close_new_ports(const struct ports *before)
 {
 	unsigned int port;
 
-	if (privcmd_fd < 0 || xen_ports(&now.ports))
+	if (ev_privcmd < 0 || xen_ports(&now.ports))
 		return;
 	for (port = 1; port < now.ports.nr; port++)
 		if (!before->port[port].status &&
-		    now.ports.port[port].status == STATUS_UNBOUND)
-			xen_close(port);
+		    now.ports.port[port].status == EV_UNBOUND)
+			ev_xen_close(port);
 }
 
 /* Errors that a call may give when something in the kernel fails. */
@@ -712,7 +600,7 @@ static int find_target(struct target *target, enum kind kind)
 		ret = find_virq();
 		target->virq = ret;
 	} else if (kind != UNBOUND) {
-		ret = xen_alloc_port();
+		ret = ev_xen_alloc_unbound(EV_SELF);
 		target->offer = ret;
 	}
 	return ret < 0 ? ret : 0;
@@ -771,23 +659,23 @@ static int check_bound(const struct target *target, int fd,
 	switch (target->kind) {
 	case VIRQ:
 		/* Nobody can send one. */
-		if (xen_status(port) != STATUS_VIRQ)
+		if (ev_xen_status(port) != EV_VIRQ)
 			return -EPROTO;
 		return ev_notify(fd, port);
 	case INTERDOMAIN:
 		/* The event that Xen raises at once, and one of the other end's. */
 		ret = take_event(fd, port);
 		if (!ret)
-			ret = xen_send(target->offer);
+			ret = ev_xen_send(target->offer);
 		return ret ?: take_event(fd, port);
 	default:
-		peer = xen_connect(port);
+		peer = ev_xen_bind_interdomain(EV_SELF, port);
 		if (peer < 0)
 			return peer;
-		ret = xen_send(peer);
+		ret = ev_xen_send(peer);
 		if (!ret)
 			ret = take_event(fd, port);
-		return xen_close(peer) ?: ret;
+		return ev_xen_close(peer) ?: ret;
 	}
 }
 
@@ -817,7 +705,7 @@ static int use_new_numbers(struct target *target)
 
 	if (ret < 0 || target->kind != STATIC)
 		return ret;
-	target->offer = xen_alloc_port();
+	target->offer = ev_xen_alloc_unbound(EV_SELF);
 	return (int)target->offer == ret ? ret : -EPROTO;
 }
 
@@ -959,8 +847,8 @@ static void expect_bind_to_fail(struct __test_metadata *_metadata,
 	ASSERT_EQ(call->expected, ret);
 
 	if (call->closes && target->kind == STATIC) {
-		ASSERT_EQ(STATUS_CLOSED, xen_status(target->offer));
-		ASSERT_EQ(target->offer, xen_alloc_port());
+		ASSERT_EQ(EV_CLOSED, ev_xen_status(target->offer));
+		ASSERT_EQ(target->offer, ev_xen_alloc_unbound(EV_SELF));
 	}
 	expect_unchanged(_metadata, 1);
 	EXPECT_EQ(0, ev_ping(fd, fd, &pair));
@@ -1240,7 +1128,7 @@ static void check_unbind(struct __test_metadata *_metadata,
 {
 	if (ret) {
 		ASSERT_EQ(-EFAULT, ret);
-		ASSERT_EQ(STATUS_UNBOUND, xen_status(unbind_port));
+		ASSERT_EQ(EV_UNBOUND, ev_xen_status(unbind_port));
 		ASSERT_EQ(0, ev_notify(file->fd, unbind_port));
 		ASSERT_EQ(0, ev_unbind(file->fd, unbind_port));
 	}
@@ -1561,10 +1449,10 @@ TEST_F(file, d6_port_given_out_twice_leaves_other_bindings_alone)
 
 	fd = ev_open(O_CLOEXEC | O_NONBLOCK);
 	ASSERT_GE(fd, 0);
-	ASSERT_EQ(0, xen_close(twice));
+	ASSERT_EQ(0, ev_xen_close(twice));
 	EXPECT_EQ(-EBUSY, ev_bind_unbound(self->file.fd, EV_SELF));
 	/* Xen's new port is the owner's now; once more, from another file. */
-	EXPECT_EQ(0, xen_close(twice));
+	EXPECT_EQ(0, ev_xen_close(twice));
 	EXPECT_EQ(-EBUSY, ev_bind_unbound(fd, EV_SELF));
 
 	for (i = 0; i < PAIRS; i++) {
@@ -1654,7 +1542,7 @@ TEST_F(tables, d5_port_without_room_in_tables_is_closed_once)
 			ASSERT_GT(number, 0);
 		} while (ev_unbind(fd, number) != -EINVAL);
 		if (target->kind == STATIC) {
-			target->offer = xen_alloc_port();
+			target->offer = ev_xen_alloc_unbound(EV_SELF);
 			ASSERT_EQ(number, target->offer);
 		}
 
@@ -1670,8 +1558,8 @@ TEST_F(tables, d5_port_without_room_in_tables_is_closed_once)
 			close(hook);
 			ASSERT_EQ(-ENOMEM, ret);
 			if (target->kind == STATIC) {
-				ASSERT_EQ(STATUS_CLOSED, xen_status(number));
-				ASSERT_EQ(number, xen_alloc_port());
+				ASSERT_EQ(EV_CLOSED, ev_xen_status(number));
+				ASSERT_EQ(number, ev_xen_alloc_unbound(EV_SELF));
 			}
 			expect_unchanged(_metadata, nth);
 			ASSERT_EQ(-EINVAL, ev_unbind(fd, number));

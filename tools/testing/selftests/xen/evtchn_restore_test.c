@@ -21,7 +21,7 @@
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function" /* the harness */
-#include "common.h"
+#include "hypercall.h"
 #pragma GCC diagnostic pop
 
 #define CONSOLE		"/dev/hvc0"
@@ -36,69 +36,30 @@
 /* No more ports than this in the domain. */
 #define MAX_PORTS	128
 
-/* Xen's interface, as far as it is needed here. */
-#define EVTCHNOP_STATUS		5
-#define EVTCHNOP_ALLOC_UNBOUND	6
-#define HYPERCALL_EVENT_CHANNEL	32
-#define IOCTL_PRIVCMD_HYPERCALL \
-	_IOC(_IOC_NONE, 'P', 0, sizeof(struct privcmd_hypercall))
-
-enum { CLOSED, UNBOUND, INTERDOMAIN, PIRQ, VIRQ, IPI };
-
-struct privcmd_hypercall {
-	uint64_t op;
-	uint64_t arg[5];
-};
-
-struct evtchn_status {
-	uint16_t dom;
-	uint32_t port;
-	uint32_t status;
-	uint32_t vcpu;
-	uint32_t detail[2];
-};
-
-struct evtchn_alloc_unbound {
-	uint16_t dom;
-	uint16_t remote_dom;
-	uint32_t port;
-};
-
-static int privcmd_fd, console_fd, log_fd;
-
-static int event_channel_op(unsigned long op, void *arg)
-{
-	struct privcmd_hypercall call = {
-		.op = HYPERCALL_EVENT_CHANNEL,
-		.arg = { op, (uintptr_t)arg },
-	};
-
-	return ev_ioctl(privcmd_fd, IOCTL_PRIVCMD_HYPERCALL, &call);
-}
+static int console_fd, log_fd;
 
 /* What Xen says of a port of this domain, all of it. */
-static struct evtchn_status status_of(unsigned int port)
+static union ev_xen_arg status_of(unsigned int port)
 {
-	struct evtchn_status status = { .dom = EV_SELF, .port = port };
-	int ret;
+	union ev_xen_arg arg;
+	int ret = ev_xen_query(port, &arg);
 
-	ret = event_channel_op(EVTCHNOP_STATUS, &status);
 	/* Xen has not come to such high numbers yet. */
 	if (ret == -EINVAL)
-		return (struct evtchn_status) { .status = CLOSED };
-	if (ret)
+		arg.status.status = EV_CLOSED;
+	else if (ret)
 		ksft_exit_fail_msg("EVTCHNOP_status of port %u: %s\n", port,
 				   strerror(-ret));
-	return status;
+	return arg;
 }
 
 /* Only the kernel has ports of these kinds, but for VIRQ_XENOPROF. */
 static bool is_kernels(unsigned int port)
 {
-	struct evtchn_status status = status_of(port);
+	union ev_xen_arg arg = status_of(port);
 
-	return status.status == IPI ||
-	       (status.status == VIRQ && status.detail[0] != VIRQ_XENOPROF);
+	return arg.status.status == EV_IPI ||
+	       (arg.status.status == EV_VIRQ && arg.status.virq != VIRQ_XENOPROF);
 }
 
 /*
@@ -354,12 +315,7 @@ static bool overflow_file(int fd, struct ev_pair *pair)
 /* A port that no file has: what the builder of a domain leaves for a program. */
 static int make_static_port(void)
 {
-	struct evtchn_alloc_unbound alloc = {
-		.dom = EV_SELF, .remote_dom = EV_SELF,
-	};
-
-	return event_channel_op(EVTCHNOP_ALLOC_UNBOUND, &alloc) ?:
-	       (int)alloc.port;
+	return ev_xen_alloc_unbound(EV_SELF);
 }
 
 static bool files_are_bound(void)
@@ -489,7 +445,7 @@ static bool domain_is_restored(void)
 	return ok;
 }
 
-static struct evtchn_status kernels[MAX_PORTS];
+static union ev_xen_arg kernels[MAX_PORTS];
 
 static bool kernel_has_numbers_of_lost_ports(void)
 {
@@ -504,9 +460,9 @@ static bool kernel_has_numbers_of_lost_ports(void)
 			continue;
 		taken++;
 		ksft_print_msg("lost port %u is %s of vCPU %u now\n", ports[i],
-			       kernels[ports[i]].status == IPI ? "an IPI" :
-								 "a VIRQ",
-			       kernels[ports[i]].vcpu);
+			       kernels[ports[i]].status.status == EV_IPI ?
+				       "an IPI" : "a VIRQ",
+			       kernels[ports[i]].status.vcpu);
 	}
 	return IS(taken, low_ports);
 }
@@ -514,17 +470,17 @@ static bool kernel_has_numbers_of_lost_ports(void)
 /* The kernel's ports, and xenstore's and the console's, are as they were. */
 static bool kernel_is_undisturbed(void)
 {
-	struct evtchn_status now;
+	union ev_xen_arg now;
 	bool ok = true;
 	int i;
 
 	for (i = 1; i < MAX_PORTS; i++) {
-		if (kernels[i].status == CLOSED)
+		if (kernels[i].status.status == EV_CLOSED)
 			continue;
 		now = status_of(i);
 		if (!IS(memcmp(&now, &kernels[i], sizeof(now)), 0)) {
 			ksft_print_msg("port %d: kind %u, was %u\n", i,
-				       now.status, kernels[i].status);
+				       now.status.status, kernels[i].status.status);
 			ok = false;
 		}
 	}
@@ -670,13 +626,13 @@ static bool lost_number_is_bound_again_by_its_file(void)
 	       IS(ev_ping(again.fd, again.fd, &pair), 0) &&
 	       IS(ev_unbind(again.fd, pair.b), 0) &&
 	       IS(ev_notify(again.fd, pair.b), -ENOTCONN) &&
-	       IS(status_of(pair.b).status, CLOSED) &&
+	       IS(status_of(pair.b).status.status, EV_CLOSED) &&
 	       /* And now the lost one. */
 	       IS(ev_unbind(again.fd, pair.b), 0) &&
 	       IS(ev_unbind(again.fd, pair.b), -ENOTCONN) &&
 	       /* The lost one of the other number is left to close(). */
 	       IS(ev_unbind(again.fd, pair.a), 0) &&
-	       IS(status_of(pair.a).status, CLOSED) &&
+	       IS(status_of(pair.a).status.status, EV_CLOSED) &&
 	       is_idle(again.fd);
 }
 
@@ -805,7 +761,7 @@ static const struct {
 /* Ends the program as skipped where it cannot run, with what is missing. */
 static void require_domu(void)
 {
-	struct evtchn_status status = { .dom = EV_SELF, .port = 1 };
+	const char *missing;
 	struct termios mode;
 	char id[8];
 	int fd;
@@ -825,11 +781,10 @@ static void require_domu(void)
 	if (access(CPU1_ONLINE, W_OK))
 		ksft_exit_skip("no " CPU1_ONLINE ": needs a second vCPU\n");
 
-	privcmd_fd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
-	if (privcmd_fd < 0)
-		ksft_exit_skip("no /dev/xen/privcmd\n");
-	if (event_channel_op(EVTCHNOP_STATUS, &status) == -EPERM)
-		ksft_exit_skip("needs xen_privcmd.unrestricted=1\n");
+	/* In a domU it wants xen_privcmd.unrestricted=1. */
+	missing = ev_xen_open();
+	if (missing)
+		ksft_exit_skip("%s\n", missing);
 }
 
 int main(void)
