@@ -163,7 +163,6 @@ plot() {
 # page TABLE: the Markdown as a part of the documentation.
 page() {
 	echo '.. SPDX-License-Identifier: GPL-2.0-only OR MIT'
-	echo '.. Made by scripts/bench --renew.'
 	echo
 	awk '/^\|/ { exit } { print }' "$1"
 	echo '.. csv-table::'

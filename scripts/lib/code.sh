@@ -49,19 +49,27 @@ check_maintainers() {
 	done
 }
 
-# The page alone, as all of htmldocs takes long; and the manual page.
+# make htmldocs of our page, with the kernel's own settings, and nothing beside it,
+# as all of it takes long; and the manual page.
 check_pages() {
-	local dir=$LOGS/page
-	need_tools sphinx-build python3-sphinx mandoc mandoc
-	rm -rf "$dir" && mkdir -p "$dir/in"
-	cp "$TOP"/Documentation/userspace-api/xen-evtchn* "$dir/in/"
-	mv "$dir/in/xen-evtchn.rst" "$dir/in/index.rst"
-	: > "$dir/in/conf.py"
-	sphinx-build -q -n -W --keep-going -b html "$dir/in" "$dir/out"
-	grep -q IOCTL_EVTCHN_NOTIFY "$dir/out/index.html" || failed "the page is empty"
-	grep -q '</table>' "$dir/out/index.html" || failed "the page has no tables"
-	mandoc -Tlint -W style "$TOP/Documentation/userspace-api/xen-evtchn.4"
-	mandoc -Thtml "$TOP/Documentation/userspace-api/xen-evtchn.4" > "$dir/man.html"
+	local tree dir=$LOGS/page path page=userspace-api/xen-evtchn
+	need_tools sphinx-build python3-sphinx dot graphviz mandoc mandoc
+	tree=$(mainline_tree)
+	rm -rf "$dir" && mkdir -p "$dir/Documentation/userspace-api"
+	for path in scripts tools include drivers MAINTAINERS \
+		Documentation/{conf.py,images,sphinx,sphinx-includes,sphinx-static}; do
+		ln -s "$tree/$path" "$dir/$path"
+	done
+	cp "$tree"/Documentation/$page* "$dir/Documentation/userspace-api/"
+	printf 'xen\n===\n\n.. toctree::\n\n   xen-evtchn\n' > "$dir/Documentation/userspace-api/index.rst"
+	(cd "$dir/Documentation" &&
+		srctree=$dir sphinx-build -q -W --keep-going -c . -b html userspace-api "$dir/out")
+	for path in IOCTL_EVTCHN_NOTIFY '</table>' 'evtchn_save_sem' 'in instructions'; do
+		grep -q "$path" "$dir/out/xen-evtchn.html" || failed "the page lacks $path"
+	done
+	grep -qx '   xen-evtchn' "$tree/Documentation/userspace-api/index.rst" || failed "the page is in no toctree"
+	mandoc -Tlint -W style "$tree/Documentation/$page.4"
+	mandoc -Thtml "$tree/Documentation/$page.4" > "$dir/man.html"
 	grep -q ENOTCONN "$dir/man.html" || failed "the manual page is empty"
 }
 

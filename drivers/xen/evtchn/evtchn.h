@@ -1,52 +1,62 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * /dev/xen/evtchn: Xen event channels for user space.
+ * /dev/xen/evtchn: Xen event channels for user space. The parts of the driver,
+ * and what holds for all of them; Documentation/userspace-api/xen-evtchn.rst
+ * shows it, too.
+ */
+
+/**
+ * DOC: the parts
  *
  * An open file holds bindings. A binding ties an event channel's local port
  * to an irq of the Xen event core. When the port's event arrives, the
  * interrupt handler puts the port's number into the file's ring; read() takes
  * numbers out of the ring; write() of a number sends the port's EOI, which
- * lets the next event of that port through.
+ * lets the next event of that port through::
  *
- *	    Xen --irq--> bind.c --event--> core.c --push--> ring.c
- *	    Xen <--EOI-- bind.c <-enable-- core.c <--peek-- ring.c
- *	    Xen <-calls- bind.c <--------- ioctl.c
+ *	Xen --irq--> bind.c --event--> core.c --push--> ring.c
+ *	Xen <--EOI-- bind.c <-enable-- core.c <--peek-- ring.c
+ *	Xen <-calls- bind.c <--------- ioctl.c
  *
- *  core.c	knows struct file: open, read, write, poll, SIGIO, release
- *  ring.c	knows numbers in a queue, and nothing of Xen
- *  ioctl.c	knows user structures, and what a restricted file may do
- *  bind.c	knows Xen: hypercalls, irqs, EOI, and who closes a port
+ *	core.c	knows struct file: open, read, write, poll, SIGIO, release
+ *	ring.c	knows numbers in a queue, and nothing of Xen
+ *	ioctl.c	knows user structures, and what a restricted file may do
+ *	bind.c	knows Xen: hypercalls, irqs, EOI, and who closes a port
+ */
+
+/**
+ * DOC: the states of a binding
  *
- * The life of a binding
- * ---------------------
+ * The state is one atomic word, &evtchn_binding.state, so that the interrupt
+ * handler, write() and UNBIND agree without a lock::
  *
- * Its state is one atomic word, &evtchn_binding.state, so that the interrupt
- * handler, write() and UNBIND agree without a lock:
+ *	bind             interrupt (port pushed)
+ *	----> enabled -----------------------------> masked --.
+ *	         ^                                    |  ^    | interrupt
+ *	         '------------------------------------'  |    v
+ *	               write() of the port (EOI)         masked, missed
+ *	                                                 |
+ *	                   write(): EOI, pushed again <--'
  *
- *	 bind             interrupt (port pushed)
- *	 ----> enabled -----------------------------> masked --.
- *	          ^                                    |  ^    | interrupt
- *	          '------------------------------------'  |    v
- *	                write() of the port (EOI)         masked, missed
- *	                                                  |
- *	                    write(): EOI, pushed again <--'
- *
- *	 any of these ---- UNBIND, release ----> closing ----> freed
+ *	any of these ---- UNBIND, release ----> closing ----> freed
  *
  * "masked": the port was pushed, and Xen's event stays masked until write().
+ *
  * "missed": the handler was called though nobody had written the port. The irq
  * core replays an interrupt that came on another CPU while the handler ran, and
  * whoever shares the irq line may send the EOI. The event must not be lost and
  * must not be pushed twice: write() delivers it.
+ *
  * "closing" is final: the handler may still be called, and pushes nothing.
  *
  * After a restore (migration, resume from a saved image) Xen has forgotten
  * every port. The irq of a binding lives on, with no port behind it: such a
  * binding is dead. It is off evtchn_rows, so NOTIFY and write() do not find
  * it, and only waits on its file's list for UNBIND or release.
- *
- * Why nothing is touched after it is gone
- * ---------------------------------------
+ */
+
+/**
+ * DOC: why nothing is touched after it is gone
  *
  * NOTIFY and write() look a binding up under RCU and count themselves as its
  * user in the state word, unless "closing" is set. Whoever removes a binding
@@ -56,20 +66,23 @@
  * ends while the port is still ours: it never reaches the next owner, to whom
  * Xen may give the number at once. What a user does while it is counted takes
  * a hypercall's time at most, and waits for nothing that programs control.
+ */
+
+/**
+ * DOC: locks
  *
- * Locks, outermost first
- * ----------------------
+ * Outermost first::
  *
- *	file->read_lock	    one reader at a time; held across the copy to user
- *			    memory, so it is only ever waited for interruptibly
- *			    and nothing but read() takes it
- *	evtchn_save_sem	    from before a save until after the restore; and
- *			    release, so that none runs then (bind.c)
- *	file->bind_lock	    bind and unbind on one file
- *	  evtchn_claim_lock   from the hypercall that makes a port until the
- *			      event core has it (bind.c)
+ *	file->read_lock	      one reader at a time; held across the copy to user
+ *			      memory, so it is only ever waited for interruptibly
+ *			      and nothing but read() takes it
+ *	evtchn_save_sem	      from before a save until after the restore; and
+ *			      release, so that none runs then (bind.c)
+ *	file->bind_lock	      bind and unbind on one file
+ *	  evtchn_claim_lock     from the hypercall that makes a port until the
+ *				event core has it (bind.c)
  *	    (the event core's mutex)
- *	ring->lock	    taken by interrupts; the queue's indices
+ *	ring->lock	      taken by interrupts; the queue's indices
  *	  file->wait.lock     not nested in ring->lock: wake-ups come after it
  *
  * The first three are never held together. NOTIFY, write(), poll() and the
