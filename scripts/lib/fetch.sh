@@ -64,6 +64,16 @@ download() {
 		sort -rn | awk 'NR == 1 { print $2 }'
 }
 
+# download_first PACKAGE…: prints the path of the first deb that can be had.
+download_first() {
+	local package deb
+	for package in "$@"; do
+		deb=$(download "$package") && [ -n "$deb" ] && { echo "$deb"; return; }
+		say "cannot download $package: trying the next candidate"
+	done
+	return 1
+}
+
 # is_fresh LINK: it leads somewhere, and was made not long ago.
 is_fresh() {
 	[ -e "$1/." ] && [ -z "${UPDATE:-}" ] &&
@@ -72,7 +82,7 @@ is_fresh() {
 
 # fetch_kernel mainline|lts: makes the link $CACHE/src/WHICH to a pristine tree.
 fetch_kernel() {
-	local which=$1 link=$CACHE/src/$1 candidates package deb dir
+	local which=$1 link=$CACHE/src/$1 candidates deb dir
 	is_fresh "$link" && return 0
 
 	apt_refresh
@@ -80,13 +90,9 @@ fetch_kernel() {
 	mainline) candidates=$(packages 'linux-source-[0-9.]+' -r) ;;
 	lts) candidates=linux-source-6.12 ;;
 	esac
-	for package in $candidates; do
-		say "downloading $package (160 MB)"
-		deb=$(download "$package") && [ -n "$deb" ] && break
-		say "cannot download $package: trying the next candidate"
-		deb=
-	done
-	if [ -z "${deb:-}" ]; then
+	say "downloading a kernel (160 MB)"
+	# shellcheck disable=SC2086 # one word for each package
+	if ! deb=$(download_first $candidates); then
 		[ -e "$link/." ] ||
 			die "no kernel source to be had for --base $which" \
 			    -- "see $APT/download.log; or name a tree: --base DIR"
@@ -114,16 +120,12 @@ fetch_kernel() {
 # fetch_xen: makes $CACHE/xen/current/xen, the hypervisor that QEMU boots. The
 # package is not installed: that would change the machine's boot loader.
 fetch_xen() {
-	local link=$CACHE/xen/current package deb dir
+	local link=$CACHE/xen/current deb dir
 	is_fresh "$link" && return 0
 
 	apt_refresh
-	for package in $(packages 'xen-hypervisor-[0-9.]+-amd64'); do
-		deb=$(download "$package") && [ -n "$deb" ] && break
-		say "cannot download $package: trying the next candidate"
-		deb=
-	done
-	if [ -z "${deb:-}" ]; then
+	# shellcheck disable=SC2046 # one word for each package
+	if ! deb=$(download_first $(packages 'xen-hypervisor-[0-9.]+-amd64')); then
 		[ -e "$link/." ] ||
 			die "no Xen package to be had" -- "see $APT/download.log"
 		touch -h "$link"

@@ -304,31 +304,27 @@ static inline int ev_connect_many(int fd, struct ev_pair *pairs, int n)
 	return 0;
 }
 
+/* A notification from one port is the next event at another: 0, or -errno. */
+static inline int ev_pass(int from_fd, unsigned int from, int to_fd,
+			  unsigned int to)
+{
+	int ret = ev_notify(from_fd, from);
+
+	if (!ret)
+		ret = ev_take(to_fd);
+	if (ret < 0)
+		return ret;
+	if ((unsigned int)ret != to)
+		return -EPROTO;
+	ret = ev_enable(to_fd, to);
+	return ret < 0 ? ret : 0;
+}
+
 /* A notification of each end arrives at the other: 0, or -errno. */
 static inline int ev_ping(int fd_a, int fd_b, const struct ev_pair *pair)
 {
-	int ret;
-
-	ret = ev_notify(fd_b, pair->b);
-	if (!ret)
-		ret = ev_take(fd_a);
-	if (ret < 0)
-		return ret;
-	if ((unsigned int)ret != pair->a)
-		return -EPROTO;
-	ret = ev_enable(fd_a, pair->a);
-	if (ret < 0)
-		return ret;
-
-	ret = ev_notify(fd_a, pair->a);
-	if (!ret)
-		ret = ev_take(fd_b);
-	if (ret < 0)
-		return ret;
-	if ((unsigned int)ret != pair->b)
-		return -EPROTO;
-	ret = ev_enable(fd_b, pair->b);
-	return ret < 0 ? ret : 0;
+	return ev_pass(fd_b, pair->b, fd_a, pair->a) ?:
+	       ev_pass(fd_a, pair->a, fd_b, pair->b);
 }
 
 /* A new pair in a file of its own answers: 0, or -errno. */
