@@ -57,10 +57,28 @@ check_series_am() {
 }
 
 check_series_am_lts() {
-	local repo
+	local repo patches end
 	repo=$(scratch lts am-lts)
 	git -C "$repo" log --format=%s base..HEAD
 	[ -e "$repo/drivers/xen/evtchn/core.c" ] || failed "the driver is not there"
+
+	# As README has it.
+	patches=$(sed -n "s,.*git -C /path/to/linux am \(\$PWD/0.*\),\1,p" "$TOP/README")
+	[ -n "$patches" ] || failed "README does not tell"
+	end=$(git -C "$repo" rev-parse HEAD)
+	git -C "$repo" checkout -q -b readme base
+	(cd "$TOP/patches" && eval "git -C '$repo' am -q $patches") || failed "README's command"
+	git -C "$repo" diff --quiet readme "$end" -- drivers/xen/evtchn || failed "README's command gives another driver"
+}
+
+# step_selftests TREE OUT: the programs; their modules want a whole kernel.
+step_selftests() {
+	local dir=$2.selftests
+	mkdir -p "$dir" && kmake "$1" "$2" -s headers &&
+		make -C "$1/tools/testing/selftests/xen" -s -j"$JOBS" OUTPUT="$dir" \
+			KHDR_INCLUDES="-isystem $2/usr/include" CC="ccache gcc" KDIR=/nowhere &&
+		[ -x "$dir/evtchn_test" ] &&
+		find "$dir" -maxdepth 1 -type f -executable -printf '   %f\n' | sort
 }
 
 # A tree and a build folder beside the guest's. A step that leaves the objects of
@@ -75,6 +93,7 @@ check_series_steps() {
 	rm -rf "$tree"
 	cp -al "$base" "$tree"
 	# Without what the base has no option for.
+	rm -rf "$out.selftests"
 	grep -v XEN_EVTCHN_KUNIT_TEST "$TOP/scripts/guest/kernel.config" > "$out.config"
 	configure "$tree" "$out" "$out.config"
 	find "$out/drivers/xen" -name '*.o' -delete 2> /dev/null || true
@@ -88,8 +107,13 @@ check_series_steps() {
 		done
 		kmake "$tree" "$out" -s drivers/xen/ > "$out.step" 2>&1 ||
 			{ cat "$out.step"; failed "drivers/xen does not build"; }
+		if [ -e "$tree/tools/testing/selftests/xen" ]; then
+			step_selftests "$tree" "$out" >> "$out.step" 2>&1 ||
+				{ cat "$out.step"; failed "the selftests do not build"; }
+		fi
+		grep '^   ' "$out.step" || true
 		if [ "$commit" != base ] && grep -i warning "$out.step"; then
-			failed "drivers/xen builds with warnings"
+			failed "drivers/xen or the selftests build with warnings"
 		fi
 		objects=$(cd "$out" && find drivers/xen -name '*.o' -exec sha256sum {} + | sort)
 		if [ "$objects" != "$last" ]; then
