@@ -57,7 +57,8 @@ check_maintainers() {
 # as all of it takes long; and the manual page.
 check_pages() {
 	local tree dir=$LOGS/page path page=userspace-api/xen-evtchn
-	need_tools sphinx-build python3-sphinx dot graphviz mandoc mandoc
+	need_tools sphinx-build python3-sphinx dot graphviz mandoc mandoc \
+		/usr/lib/python3/dist-packages/yaml python3-yaml
 	tree=$(mainline_tree)
 	rm -rf "$dir" && mkdir -p "$dir/Documentation/userspace-api"
 	for path in scripts tools include drivers MAINTAINERS \
