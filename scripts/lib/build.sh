@@ -102,6 +102,7 @@ delay() {
 # into OUT.kselftest.
 build_selftests() {
 	local tree=$1 out=$2 dir
+	say "building the selftests"
 	logged "$out.headers.log" "installing the user headers" kmake "$tree" "$out" headers
 	dir=$out.kselftest
 	mkdir -p "$dir.build"

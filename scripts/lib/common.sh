@@ -118,6 +118,8 @@ logged() {
 	then
 		return 0
 	fi
-	grep -m5 -E '(error|Error|ERROR|fatal)' "$log" >&2 || tail -5 "$log" >&2
+	# Paths as they are here, not in the tree that the series was applied to.
+	{ grep -m5 -E '(error|Error|ERROR|fatal)' "$log" || tail -5 "$log"; } |
+		sed "s,$CACHE/tree/[^/]*/,," >&2
 	die "$what failed" -- "see $log"
 }

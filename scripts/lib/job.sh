@@ -22,6 +22,7 @@ chosen_programs() {
 		echo "$all"
 	else
 		grep -v fail_nth <<< "$all"
+		say "evtchn_fail_nth_test is left out: --kernel debug has it"
 	fi
 }
 

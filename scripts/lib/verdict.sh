@@ -1,6 +1,13 @@
 # shellcheck shell=bash
 # From a run's folder to one line and an exit status.
 
+# failures OUT: the tests that failed, and how to run the first alone.
+failures() {
+	awk '/^# selftests: / { program = $NF }
+	     /^# not ok / { name = program ":" $5; print "  not ok " name; if (!first) first = name }
+	     END { print "  again, alone: the same command with --only " first }' "$1"
+}
+
 # verdict RUN SETTING JOB: never returns.
 verdict() {
 	local run=$1 setting=$2 job=$3 status why passed failed skipped planned splat
@@ -13,6 +20,11 @@ verdict() {
 		say "exit status $status of $job"
 		exit "$status"
 	fi
+
+	[ "$status" != 125 ] || [ -n "$why" ] || {
+		sed 1d "$run/err" >&2
+		die "$(head -1 "$run/err")" -- "name one of those, or the beginning of some"
+	}
 
 	passed=$(grep -cE '^# ok [0-9]+ ' "$run/out" || true)
 	failed=$(grep -cE '^# not ok [0-9]+ ' "$run/out" || true)
@@ -34,7 +46,7 @@ verdict() {
 			why="the kernel complained: $(head -1 <<< "$splat")"
 		fi
 	fi
-	[ "$failed" = 0 ] || grep -E '^# not ok' "$run/out" | sed 's/^/  /' >&2
+	[ "$failed" = 0 ] || failures "$run/out" >&2
 	printf '%s: %d passed, %d failed, %d skipped (%s; %d s)%s\n' \
 		"$([ -z "$why" ] && echo PASS || echo FAIL)" "$passed" "$failed" \
 		"$skipped" "$setting" "$SECONDS" "${why:+: $why; log: $run}"

@@ -449,8 +449,8 @@ int evtchn_bind_interdomain(struct evtchn_file *file, domid_t remote_domain,
  * @remote_domain: the other domain, or DOMID_SELF
  *
  * Context: process, may sleep.
- * Return: the port, > 0; Xen's error, -ESRCH for a domain that is not there,
- * -ENOSPC if ports ran out; -ENOMEM; -EINTR.
+ * Return: the port, > 0; Xen's error, -ENOSPC if ports ran out; -ENOMEM;
+ * -EINTR.
  */
 int evtchn_bind_unbound(struct evtchn_file *file, domid_t remote_domain)
 {
@@ -471,7 +471,8 @@ int evtchn_bind_unbound(struct evtchn_file *file, domid_t remote_domain)
  * @file: who gets the port
  * @port: its number
  *
- * The port is never closed, whatever happens to the binding.
+ * The port is never closed, whatever happens to the binding; but the event core
+ * closes it if it has no memory for its tables of a high number.
  *
  * Context: process, may sleep.
  * Return: 0; -EINVAL for 0 and for a number that Xen has no port for, -ENOENT

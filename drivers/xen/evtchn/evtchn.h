@@ -71,22 +71,23 @@
 /**
  * DOC: locks
  *
- * Outermost first::
+ * Outermost first; those of two groups are never held together::
  *
- *	file->read_lock	      one reader at a time; held across the copy to user
- *			      memory, so it is only ever waited for interruptibly
- *			      and nothing but read() takes it
- *	evtchn_save_sem	      from before a save until after the restore; and
- *			      release, so that none runs then (bind.c)
- *	file->bind_lock	      bind and unbind on one file
- *	  evtchn_claim_lock     from the hypercall that makes a port until the
- *				event core has it (bind.c)
+ *	file->read_lock	    one reader at a time; held across the copy to user
+ *			    memory, so it is only ever waited for interruptibly
+ *			    and nothing but read() takes it
+ *
+ *	evtchn_save_sem	    from before a save until after the restore; and
+ *			    release, so that none runs then (bind.c)
+ *
+ *	file->bind_lock	    bind and unbind on one file
+ *	  evtchn_claim_lock   from the hypercall that makes a port until the
+ *			      event core has it (bind.c)
  *	    (the event core's mutex)
- *	ring->lock	      taken by interrupts; the queue's indices
- *	  file->wait.lock     not nested in ring->lock: wake-ups come after it
  *
- * The first three are never held together. NOTIFY, write(), poll() and the
- * interrupt take none of them.
+ * ring->lock is taken inside the first and the last group, and by interrupts;
+ * nothing is taken inside it: wake-ups, which take file->wait.lock, come after.
+ * NOTIFY, write(), poll() and the interrupt take none of the others.
  */
 #ifndef _XEN_EVTCHN_EVTCHN_H
 #define _XEN_EVTCHN_EVTCHN_H
@@ -267,7 +268,7 @@ enum {
  * @file:	the owner; constant. Others only compare the pointer
  * @node:	in @file->bindings; under @file->bind_lock
  * @rcu:	frees the binding, when @node is no longer in use
- * @state:	EVTCHN_* flags and count; see "The life of a binding"
+ * @state:	EVTCHN_* flags and count; see "the states of a binding"
  * @port:	local port number; constant
  * @irq:	the irq that the event core gave; constant. It is what the
  *		binding owns: irq_from_evtchn(@port) may be another's after

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * The queue between the interrupts that push ports and the reader that takes
- * them. It knows nothing of Xen, files or user memory.
+ * them. It knows nothing of Xen, files or user memory. What an interrupt and a
+ * poll() call, evtchn_ring_push() and evtchn_ring_status(), is in evtchn.h.
  *
  * The indices run freely; the slot of index i is i & (size - 1). As the size
  * is a power of two, the difference of two indices is right across the wrap

@@ -12,8 +12,8 @@
 #define __LINUX_PUBLIC_EVTCHN_H__
 
 /*
- * domid_t, an unsigned 16-bit integer, and _IOC() must be defined by whoever
- * includes this. Xen's own public headers define domid_t, too, and languages
+ * domid_t, an unsigned 16-bit integer, and _IOC(), of <sys/ioctl.h>, must be
+ * defined by whoever includes this. Xen's own public headers define domid_t, too, and languages
  * before C11 refuse it twice, so it cannot be defined here.
  */
 
@@ -62,7 +62,7 @@ struct ioctl_evtchn_bind_virq {
 
 /**
  * struct ioctl_evtchn_bind_interdomain - of IOCTL_EVTCHN_BIND_INTERDOMAIN
- * @remote_domain: the other domain's id, or DOMID_SELF
+ * @remote_domain: the other domain's id; DOMID_SELF, 0x7ff0, is this domain
  * @remote_port: a port of the other domain
  */
 struct ioctl_evtchn_bind_interdomain {
@@ -88,7 +88,7 @@ struct ioctl_evtchn_bind_interdomain {
 
 /**
  * struct ioctl_evtchn_bind_unbound_port - of IOCTL_EVTCHN_BIND_UNBOUND_PORT
- * @remote_domain: the other domain's id, or DOMID_SELF
+ * @remote_domain: the other domain's id; DOMID_SELF, 0x7ff0, is this domain
  */
 struct ioctl_evtchn_bind_unbound_port {
 	unsigned int remote_domain;
@@ -102,8 +102,8 @@ struct ioctl_evtchn_bind_unbound_port {
  * Return:
  * * the new port, greater than 0
  * * EACCES: the file is restricted; found before EFAULT.
- * * EINVAL: @remote_domain has more than 16 bits.
- * * ESRCH: Xen wants the domain to exist, and it does not.
+ * * EINVAL: @remote_domain has more than 16 bits. Xen need not check that there
+ *   is such a domain.
  */
 #define IOCTL_EVTCHN_BIND_UNBOUND_PORT			\
 	_IOC(_IOC_NONE, 'E', 2, sizeof(struct ioctl_evtchn_bind_unbound_port))
@@ -183,7 +183,7 @@ struct ioctl_evtchn_restrict_domid {
  * * 0
  * * EACCES: the file is restricted already, to whatever domain.
  * * EFAULT: the argument cannot be read.
- * * EINVAL: @domid is 0, or DOMID_FIRST_RESERVED or above.
+ * * EINVAL: @domid is 0, or DOMID_FIRST_RESERVED, 0x7ff0, or above.
  */
 #define IOCTL_EVTCHN_RESTRICT_DOMID			\
 	_IOC(_IOC_NONE, 'E', 6, sizeof(struct ioctl_evtchn_restrict_domid))
@@ -200,7 +200,8 @@ struct ioctl_evtchn_bind {
  * define IOCTL_EVTCHN_BIND_STATIC - take a port that exists already
  *
  * For ports that the domain's configuration defines. The port is enabled. It
- * is never closed: not by UNBIND, not with the file, not on an error.
+ * is never closed: not by UNBIND, not with the file, and on an error only if the
+ * kernel has no memory for its tables of a high port number.
  *
  * Return:
  * * 0

@@ -304,6 +304,22 @@ static inline int ev_connect_many(int fd, struct ev_pair *pairs, int n)
 	return 0;
 }
 
+/* The first entry of @seen that is not as in @want, which it prints; or -1. */
+static inline int ev_first_difference(const unsigned int *want,
+				      const unsigned int *seen, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (seen[i] == want[i])
+			continue;
+		ksft_print_msg("entry %d of %d: expected port %u, got %u\n",
+			       i, n, want[i], seen[i]);
+		return i;
+	}
+	return -1;
+}
+
 /* A notification from one port is the next event at another: 0, or -errno. */
 static inline int ev_pass(int from_fd, unsigned int from, int to_fd,
 			  unsigned int to)

@@ -63,7 +63,7 @@ static bool is_every_port(unsigned int *seen, const struct ev_pair *pairs)
 	memcpy(ports, pairs, sizeof(ports));
 	qsort(ports, MANY_PORTS, sizeof(*ports), compare_ports);
 	qsort(seen, MANY_PORTS, sizeof(*seen), compare_ports);
-	return !memcmp(ports, seen, sizeof(ports));
+	return ev_first_difference(ports, seen, MANY_PORTS) < 0;
 }
 
 TEST_F(many, read_is_cut_to_a_page)
@@ -95,7 +95,7 @@ TEST_F(many, read_of_a_page_and_a_bit_is_a_page)
 TEST_F(many, write_of_a_page_enables_every_port_in_it)
 {
 	unsigned int *seen = self->seen;
-	int i;
+	int i, port;
 
 	ASSERT_EQ(MANY_PAGE, ev_read(self->fd, seen, MANY_PAGE));
 	ASSERT_EQ(16, ev_read(self->fd, seen + MANY_PAGE / 4, 16));
@@ -106,8 +106,9 @@ TEST_F(many, write_of_a_page_enables_every_port_in_it)
 
 	ASSERT_EQ(MANY_PAGE, ev_write(self->fd, seen, MANY_PORTS * 4));
 	for (i = 0; i < MANY_PAGE / 4; i++) {
-		self->seen[MANY_PORTS + i] = ev_take(self->fd);
-		ASSERT_LE(self->seen[MANY_PORTS + i], 0x20000);
+		port = ev_take(self->fd);
+		ASSERT_GT(port, 0);
+		self->seen[MANY_PORTS + i] = port;
 	}
 	/* The four past it are still masked. */
 	ev_settle();

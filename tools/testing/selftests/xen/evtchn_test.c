@@ -821,7 +821,7 @@ TEST_F(loopback, write_of_odd_size_is_rounded_down)
 			EXPECT_EQ(-EAGAIN, ev_read(self->fd, seen, sizeof(seen)));
 		} else {
 			EXPECT_EQ(size / 4 * 4, ev_read(self->fd, seen, sizeof(seen)));
-			EXPECT_EQ(0, memcmp(ports, seen, size / 4 * 4));
+			EXPECT_EQ(-1, ev_first_difference(ports, seen, size / 4));
 		}
 
 		/* and all as in the beginning. */
@@ -1173,7 +1173,7 @@ TEST_F(table, events_are_read_oldest_first)
 	unsigned int seen[65];
 
 	ASSERT_EQ(table->ports * 4, ev_read(table->fd, seen, sizeof(seen)));
-	EXPECT_EQ(0, memcmp(table->order, seen, table->ports * 4));
+	EXPECT_EQ(-1, ev_first_difference(table->order, seen, table->ports));
 	EXPECT_EQ(EV_POLL_IDLE, ev_poll(table->fd));
 }
 
@@ -1186,7 +1186,7 @@ TEST_F(table, partial_reads_keep_the_order)
 	while (done < table->ports) {
 		n = size < table->ports - done ? size : table->ports - done;
 		ASSERT_EQ(n * 4, ev_read(table->fd, seen, size * 4));
-		ASSERT_EQ(0, memcmp(&table->order[done], seen, n * 4));
+		ASSERT_EQ(-1, ev_first_difference(&table->order[done], seen, n));
 		done += n;
 		size = size % 7 + 1;
 	}
@@ -1222,7 +1222,7 @@ TEST_F(table, read_fault_in_the_midst_consumes_nothing)
 	EXPECT_EQ(-EFAULT, ev_read(table->fd, hole - 4 * (table->ports - 1), table->ports * 4));
 	EXPECT_EQ(-EFAULT, ev_read(table->fd, hole - 4 * (table->ports / 2), table->ports * 4));
 	ASSERT_EQ(table->ports * 4, ev_read(table->fd, seen, sizeof(seen)));
-	EXPECT_EQ(0, memcmp(table->order, seen, table->ports * 4));
+	EXPECT_EQ(-1, ev_first_difference(table->order, seen, table->ports));
 }
 
 TEST_F(table, one_write_enables_every_port)
@@ -1311,7 +1311,7 @@ TEST_F(growth, keeps_content_and_order)
 	ASSERT_GT(ev_bind_unbound(table->fd, EV_SELF), 0);
 	EXPECT_EQ(EV_POLL_EVENT, ev_poll(table->fd));
 	ASSERT_EQ(table->ports * 4, ev_read(table->fd, seen, sizeof(seen)));
-	EXPECT_EQ(0, memcmp(table->order, seen, table->ports * 4));
+	EXPECT_EQ(-1, ev_first_difference(table->order, seen, table->ports));
 	EXPECT_EQ(EV_POLL_IDLE, ev_poll(table->fd));
 }
 
@@ -1330,7 +1330,7 @@ TEST_F(growth, goes_on_where_it_was)
 	ASSERT_GT(port, 0);
 	ev_settle();
 	ASSERT_EQ((n + 1) * 4, ev_read(table->fd, seen, sizeof(seen)));
-	EXPECT_EQ(0, memcmp(table->order, seen, n * 4));
+	EXPECT_EQ(-1, ev_first_difference(table->order, seen, n));
 	EXPECT_EQ(port, seen[n]);
 }
 
