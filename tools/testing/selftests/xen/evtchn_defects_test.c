@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "common.h"
+#include "hypercall.h"
 
 /*
  * In steps of a look at something every 10 ms, a hang guard like EV_GUARD_MS,
@@ -34,125 +34,22 @@ static void one_step(void)
 	usleep(10000);
 }
 
-/*
- * Xen, without the driver: hypercalls through privcmd
- */
-
-/* <xen/privcmd.h> wants headers of Xen's that user space does not have. */
-struct hypercall {
-	__u64 op;
-	__u64 arg[5];
-};
-
-#define IOCTL_HYPERCALL		_IOC(_IOC_NONE, 'P', 0, sizeof(struct hypercall))
-#define EVENT_CHANNEL_OP	32
-
-#define OP_CLOSE		3
-#define OP_STATUS		5
-#define OP_ALLOC_UNBOUND	6
-
-enum status {
-	STATUS_CLOSED,
-	STATUS_UNBOUND,
-	STATUS_INTERDOMAIN,
-	STATUS_PIRQ,
-	STATUS_VIRQ,
-	STATUS_IPI,
-};
-
-/* Arguments of the operations, in Xen's layout; all of them fit in a page. */
-union xen_arg {
-	struct {
-		__u32 port;
-	} close;
-	struct {
-		__u16 domain;
-		__u32 port;
-		__u32 status;
-		__u32 vcpu;
-		__u32 u[2];
-	} status;
-	struct {
-		__u16 domain;
-		__u16 remote_domain;
-		__u32 port;
-	} unbound;
-};
-
-/* Set in main(), or -errno. */
-static int privcmd_fd;
-
-static int xen_call(unsigned int op, union xen_arg *arg)
-{
-	static union xen_arg *page;
-	struct hypercall call = { .op = EVENT_CHANNEL_OP, .arg[0] = op };
-	int ret;
-
-	/* Xen takes no page faults. */
-	if (!page) {
-		page = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
-		if (page == MAP_FAILED)
-			return -ENOMEM;
-	}
-	*page = *arg;
-	call.arg[1] = (unsigned long)page;
-	ret = ioctl(privcmd_fd, IOCTL_HYPERCALL, &call);
-	*arg = *page;
-	return ret < 0 ? -errno : ret;
-}
-
-static int xen_port(unsigned int port, union xen_arg *arg)
-{
-	memset(arg, 0, sizeof(*arg));
-	arg->status.domain = EV_SELF;
-	arg->status.port = port;
-	return xen_call(OP_STATUS, arg);
-}
-
-/* An enum status, or -EINVAL past the last port that Xen has made room for. */
-static int xen_status(unsigned int port)
-{
-	union xen_arg arg;
-	int ret = xen_port(port, &arg);
-
-	return ret < 0 ? ret : (int)arg.status.status;
-}
-
-static int xen_close(unsigned int port)
-{
-	union xen_arg arg = { .close.port = port };
-
-	return xen_call(OP_CLOSE, &arg);
-}
-
-/* A port that Linux knows nothing of. */
-static int xen_alloc_unbound(void)
-{
-	union xen_arg arg = {
-		.unbound = { .domain = EV_SELF, .remote_domain = EV_SELF },
-	};
-	int ret = xen_call(OP_ALLOC_UNBOUND, &arg);
-
-	return ret < 0 ? ret : (int)arg.unbound.port;
-}
-
 /* How many ports are in use. */
 static int xen_count(void)
 {
 	unsigned int port;
 	int status, n = 0;
 
-	for (port = 1; (status = xen_status(port)) >= 0; port++)
-		n += status != STATUS_CLOSED;
+	for (port = 1; (status = ev_xen_status(port)) >= 0; port++)
+		n += status != EV_CLOSED;
 	return n;
 }
 
 /* A port that Xen has, and nobody. */
 static int xen_free_port(void)
 {
-	int port = xen_alloc_unbound();
-	int ret = port < 0 ? port : xen_close(port);
+	int port = ev_xen_alloc_unbound(EV_SELF);
+	int ret = port < 0 ? port : ev_xen_close(port);
 
 	return ret < 0 ? ret : port;
 }
@@ -248,28 +145,28 @@ static int kernel_ports_work(void)
 
 TEST_F(defects, d1_static_of_kernel_port_is_busy)
 {
-	union xen_arg before, after;
+	union ev_xen_arg before, after;
 	unsigned int port;
-	int kinds[STATUS_IPI + 1] = {};
+	int kinds[EV_IPI + 1] = {};
 
-	if (privcmd_fd < 0)
-		SKIP(return, "no /dev/xen/privcmd: %s", strerror(-privcmd_fd));
-	for (port = 1; !xen_port(port, &before); port++) {
-		if (before.status.status < STATUS_PIRQ)
+	if (ev_xen_open())
+		SKIP(return, "%s", ev_xen_open());
+	for (port = 1; !ev_xen_query(port, &before); port++) {
+		if (before.status.status < EV_PIRQ)
 			continue;
-		ASSERT_LE(before.status.status, STATUS_IPI);
+		ASSERT_LE(before.status.status, EV_IPI);
 		kinds[before.status.status]++;
 
 		EXPECT_EQ(-EBUSY, ev_bind_static(self->fd, port))
 			TH_LOG("port %u, status %u", port, before.status.status);
-		ASSERT_EQ(0, xen_port(port, &after));
+		ASSERT_EQ(0, ev_xen_query(port, &after));
 		EXPECT_EQ(0, memcmp(&before, &after, sizeof(after)));
 		EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, port));
 	}
 	/* Or the loop has shown nothing. The timer's is one of them. */
-	EXPECT_GT(kinds[STATUS_VIRQ], 0);
+	EXPECT_GT(kinds[EV_VIRQ], 0);
 	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
-		EXPECT_GT(kinds[STATUS_IPI], 0);
+		EXPECT_GT(kinds[EV_IPI], 0);
 	EXPECT_EQ(0, kernel_ports_work());
 
 	/* Nor does the file's end harm them. */
@@ -281,13 +178,13 @@ TEST_F(defects, d1_static_of_kernel_port_is_busy)
 /* The kernel's end of its connection to xenstored, where that runs in dom0. */
 TEST_F(defects, d1_static_of_xenstore_port_is_busy)
 {
-	union xen_arg before, after;
+	union ev_xen_arg before, after;
 	char text[16] = "";
 	unsigned int port;
 	int fd;
 
-	if (privcmd_fd < 0)
-		SKIP(return, "no /dev/xen/privcmd: %s", strerror(-privcmd_fd));
+	if (ev_xen_open())
+		SKIP(return, "%s", ev_xen_open());
 	fd = open("/proc/xen/xsd_port", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		SKIP(return, "no /proc/xen/xsd_port (xenfs, dom0): %s",
@@ -297,11 +194,11 @@ TEST_F(defects, d1_static_of_xenstore_port_is_busy)
 	port = atoi(text);
 	ASSERT_GT(port, 0);
 
-	ASSERT_EQ(0, xen_port(port, &before));
-	EXPECT_TRUE(before.status.status == STATUS_UNBOUND ||
-		    before.status.status == STATUS_INTERDOMAIN);
+	ASSERT_EQ(0, ev_xen_query(port, &before));
+	EXPECT_TRUE(before.status.status == EV_UNBOUND ||
+		    before.status.status == EV_INTERDOMAIN);
 	EXPECT_EQ(-EBUSY, ev_bind_static(self->fd, port));
-	ASSERT_EQ(0, xen_port(port, &after));
+	ASSERT_EQ(0, ev_xen_query(port, &after));
 	EXPECT_EQ(0, memcmp(&before, &after, sizeof(after)));
 	EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, port));
 }
@@ -335,8 +232,8 @@ TEST_F(defects, d2_static_of_free_port_is_refused_to_restricted_file)
 {
 	int port;
 
-	if (privcmd_fd < 0)
-		SKIP(return, "no /dev/xen/privcmd: %s", strerror(-privcmd_fd));
+	if (ev_xen_open())
+		SKIP(return, "%s", ev_xen_open());
 	port = xen_free_port();
 	ASSERT_GT(port, 0);
 	ASSERT_EQ(0, ev_restrict(self->fd, SOME_DOMAIN));
@@ -351,17 +248,17 @@ TEST_F(defects, d2_static_of_unowned_port_is_refused_to_restricted_file)
 {
 	int port;
 
-	if (privcmd_fd < 0)
-		SKIP(return, "no /dev/xen/privcmd: %s", strerror(-privcmd_fd));
-	port = xen_alloc_unbound();
+	if (ev_xen_open())
+		SKIP(return, "%s", ev_xen_open());
+	port = ev_xen_alloc_unbound(EV_SELF);
 	ASSERT_GT(port, 0);
 	ASSERT_EQ(0, ev_restrict(self->fd, SOME_DOMAIN));
 	EXPECT_EQ(-EACCES, ev_bind_static(self->fd, port));
 	EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, port));
 	close(self->fd);
 	self->fd = -1;
-	EXPECT_EQ(STATUS_UNBOUND, xen_status(port));
-	EXPECT_EQ(0, xen_close(port));
+	EXPECT_EQ(EV_UNBOUND, ev_xen_status(port));
+	EXPECT_EQ(0, ev_xen_close(port));
 }
 
 /*
@@ -415,10 +312,10 @@ TEST_F(defects, d3_static_port_has_one_owner)
 	int other = ev_open(O_CLOEXEC | O_NONBLOCK);
 	int port, peer;
 
-	if (privcmd_fd < 0)
-		SKIP(return, "no /dev/xen/privcmd: %s", strerror(-privcmd_fd));
+	if (ev_xen_open())
+		SKIP(return, "%s", ev_xen_open());
 	ASSERT_GE(other, 0);
-	port = xen_alloc_unbound();
+	port = ev_xen_alloc_unbound(EV_SELF);
 	ASSERT_GT(port, 0);
 	ASSERT_EQ(0, ev_bind_static(self->fd, port));
 	EXPECT_EQ(-EBUSY, ev_bind_static(other, port));
@@ -437,8 +334,8 @@ TEST_F(defects, d3_static_port_has_one_owner)
 	EXPECT_EQ(0, ev_bind_static(other, port));
 	EXPECT_EQ(-EBUSY, ev_bind_static(self->fd, port));
 	EXPECT_EQ(0, close(other));
-	EXPECT_EQ(STATUS_UNBOUND, xen_status(port));
-	EXPECT_EQ(0, xen_close(port));
+	EXPECT_EQ(EV_UNBOUND, ev_xen_status(port));
+	EXPECT_EQ(0, ev_xen_close(port));
 }
 
 /*
@@ -452,18 +349,18 @@ TEST_F(defects, d6_duplicate_port_costs_no_other_binding)
 	struct ev_pair pairs[SOME_PAIRS];
 	int port, ret, i;
 
-	if (privcmd_fd < 0)
-		SKIP(return, "no /dev/xen/privcmd: %s", strerror(-privcmd_fd));
+	if (ev_xen_open())
+		SKIP(return, "%s", ev_xen_open());
 	ASSERT_EQ(0, ev_connect_many(self->fd, pairs, SOME_PAIRS));
 	port = ev_bind_unbound(self->fd, EV_SELF);
 	ASSERT_GT(port, 0);
 
 	/* Behind the file's back, so that Xen gives the number out again. */
-	ASSERT_EQ(0, xen_close(port));
+	ASSERT_EQ(0, ev_xen_close(port));
 	ret = ev_bind_unbound(self->fd, EV_SELF);
 	EXPECT_EQ(-EBUSY, ret);
 	/* It is still the first one's. */
-	EXPECT_EQ(STATUS_UNBOUND, xen_status(port));
+	EXPECT_EQ(EV_UNBOUND, ev_xen_status(port));
 
 	for (i = 0; i < SOME_PAIRS; i++) {
 		EXPECT_EQ(0, ev_ping(self->fd, self->fd, &pairs[i]))
@@ -472,14 +369,14 @@ TEST_F(defects, d6_duplicate_port_costs_no_other_binding)
 	EXPECT_EQ(0, ev_unbind(self->fd, pairs[0].a));
 	EXPECT_EQ(0, ev_unbind(self->fd, pairs[0].b));
 	EXPECT_EQ(0, ev_unbind(self->fd, port));
-	EXPECT_EQ(STATUS_CLOSED, xen_status(port));
+	EXPECT_EQ(EV_CLOSED, ev_xen_status(port));
 
 	/* Close unbinds the rest of them. */
 	EXPECT_EQ(0, close(self->fd));
 	self->fd = -1;
 	for (i = 0; i < SOME_PAIRS; i++) {
-		EXPECT_EQ(STATUS_CLOSED, xen_status(pairs[i].a));
-		EXPECT_EQ(STATUS_CLOSED, xen_status(pairs[i].b));
+		EXPECT_EQ(EV_CLOSED, ev_xen_status(pairs[i].a));
+		EXPECT_EQ(EV_CLOSED, ev_xen_status(pairs[i].b));
 	}
 	EXPECT_EQ(0, ev_ping_fresh());
 }
@@ -490,19 +387,19 @@ TEST_F(defects, d6_duplicate_of_foreign_port_costs_neither_file_a_binding)
 	struct ev_pair here, there;
 	int port, ret;
 
-	if (privcmd_fd < 0)
-		SKIP(return, "no /dev/xen/privcmd: %s", strerror(-privcmd_fd));
+	if (ev_xen_open())
+		SKIP(return, "%s", ev_xen_open());
 	ASSERT_GE(other, 0);
 	ASSERT_EQ(0, ev_connect(self->fd, self->fd, &here));
 	ASSERT_EQ(0, ev_connect(other, other, &there));
 	port = ev_bind_unbound(self->fd, EV_SELF);
 	ASSERT_GT(port, 0);
 
-	ASSERT_EQ(0, xen_close(port));
+	ASSERT_EQ(0, ev_xen_close(port));
 	ret = ev_bind_unbound(other, EV_SELF);
 	EXPECT_EQ(-EBUSY, ret);
 	/* It is still the first one's. */
-	EXPECT_EQ(STATUS_UNBOUND, xen_status(port));
+	EXPECT_EQ(EV_UNBOUND, ev_xen_status(port));
 
 	EXPECT_EQ(0, ev_ping(self->fd, self->fd, &here));
 	EXPECT_EQ(0, ev_ping(other, other, &there));
@@ -510,7 +407,7 @@ TEST_F(defects, d6_duplicate_of_foreign_port_costs_neither_file_a_binding)
 	EXPECT_EQ(0, ev_ping(self->fd, self->fd, &here));
 	EXPECT_EQ(0, close(self->fd));
 	self->fd = -1;
-	EXPECT_EQ(STATUS_CLOSED, xen_status(port));
+	EXPECT_EQ(EV_CLOSED, ev_xen_status(port));
 	EXPECT_EQ(0, ev_ping_fresh());
 }
 
@@ -522,10 +419,10 @@ TEST_F(defects, d7_static_of_number_without_port_is_an_error)
 {
 	int count, limit, port;
 
-	if (privcmd_fd < 0)
-		SKIP(return, "no /dev/xen/privcmd: %s", strerror(-privcmd_fd));
+	if (ev_xen_open())
+		SKIP(return, "%s", ev_xen_open());
 	count = xen_count();
-	for (limit = 1; xen_status(limit) >= 0; limit++)
+	for (limit = 1; ev_xen_status(limit) >= 0; limit++)
 		;
 
 	EXPECT_EQ(-EINVAL, ev_bind_static(self->fd, 0));
@@ -539,7 +436,7 @@ TEST_F(defects, d7_static_of_number_without_port_is_an_error)
 	port = xen_free_port();
 	ASSERT_GT(port, 0);
 	EXPECT_EQ(-ENOENT, ev_bind_static(self->fd, port));
-	EXPECT_EQ(STATUS_CLOSED, xen_status(port));
+	EXPECT_EQ(EV_CLOSED, ev_xen_status(port));
 	EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, port));
 	EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, 0));
 
@@ -718,11 +615,11 @@ TEST_F(shared, d9_either_handler_may_go_first)
 	EXPECT_EQ(0, ev_unbind(self->fd, self->pair.a));
 	EXPECT_EQ(0, ev_notify(self->peer, self->pair.b));
 	ASSERT_EQ(1, sharer_wait(self->sharer, 1));
-	if (privcmd_fd >= 0)
-		EXPECT_EQ(STATUS_INTERDOMAIN, xen_status(self->pair.a));
+	if (!ev_xen_open())
+		EXPECT_EQ(EV_INTERDOMAIN, ev_xen_status(self->pair.a));
 	ASSERT_EQ(0, sharer_command(self->sharer, "unbind"));
-	if (privcmd_fd >= 0)
-		EXPECT_EQ(STATUS_CLOSED, xen_status(self->pair.a));
+	if (!ev_xen_open())
+		EXPECT_EQ(EV_CLOSED, ev_xen_status(self->pair.a));
 }
 
 /* D10: an event while the port waits for its write() was a WARN. */
@@ -1484,7 +1381,7 @@ TEST_F(defects, d17_domain_id_of_more_than_16_bits_is_einval)
 	int count = -1;
 	size_t i;
 
-	if (privcmd_fd >= 0)
+	if (!ev_xen_open())
 		count = xen_count();
 	port = ev_bind_unbound(self->fd, EV_SELF);
 	ASSERT_GT((int)port, 0);
@@ -1496,8 +1393,8 @@ TEST_F(defects, d17_domain_id_of_more_than_16_bits_is_einval)
 	}
 	/* Nobody has connected to it, and nothing was bound. */
 	EXPECT_EQ(-EAGAIN, ev_read(self->fd, ports, sizeof(ports)));
-	if (privcmd_fd >= 0) {
-		EXPECT_EQ(STATUS_UNBOUND, xen_status(port));
+	if (!ev_xen_open()) {
+		EXPECT_EQ(EV_UNBOUND, ev_xen_status(port));
 		EXPECT_EQ(count + 1, xen_count());
 	}
 }
@@ -1815,8 +1712,5 @@ TEST_F(held_buffer, d18_killed_readers_leave_the_event)
 int main(int argc, char **argv)
 {
 	ev_require_device();
-	privcmd_fd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
-	if (privcmd_fd < 0)
-		privcmd_fd = -errno;
 	return test_harness_run(argc, argv);
 }
