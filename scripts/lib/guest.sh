@@ -87,11 +87,32 @@ splats() {
 		awk '!/KCSAN: / || /\[xen_evtchn\]/' || true
 }
 
+# A guest that waits still has clocks that tick: under emulation it takes 13 s of
+# a minute of CPU. One that takes less than 1 s runs nothing, not even Xen: QEMU's
+# timers have failed it.
+STOPPED_AFTER=60 STOPPED_MS=1000
+
+# cpu_ms PID: CPU time of all threads.
+cpu_ms() {
+	cat /proc/"$1"/task/*/schedstat 2> /dev/null | awk '{ ns += $1 } END { printf "%d\n", ns / 1e6 }'
+}
+
+# is_stopped PID: whether so far QEMU has run nothing for long. Keeps since and
+# used, of its caller.
+is_stopped() {
+	[ $((SECONDS - since)) -ge $STOPPED_AFTER ] || return 1
+	local now
+	now=$(cpu_ms "$1")
+	[ $((now - used)) -ge $STOPPED_MS ] || return 0
+	since=$SECONDS used=$now
+	return 1
+}
+
 # run_guest KERNEL RUN [OUTPUT]: boots; the job's output goes to standard
-# output and RUN/out as it comes. Sets OUTCOME to "exit N", crashed, hung, died,
-# nodevice or nomodule.
+# output and RUN/out as it comes. Sets OUTCOME to "exit N", crashed, hung,
+# stopped, died, nodevice or nomodule.
 run_guest() {
-	local kernel=$1 run=$2 qemu started=$SECONDS out_pid err_pid
+	local kernel=$1 run=$2 qemu started=$SECONDS out_pid err_pid since=$SECONDS used=0
 	guest_arguments "$kernel" "$run"
 	printf '%q ' qemu-system-x86_64 "${qemu_args[@]}" > "$run/command"
 
@@ -118,6 +139,8 @@ run_guest() {
 			OUTCOME=crashed
 		elif [ $((SECONDS - started)) -ge "$TIMEOUT" ]; then
 			OUTCOME=hung
+		elif [[ ${qemu_args[*]} == *'-accel tcg'* ]] && is_stopped "$qemu"; then
+			OUTCOME=stopped
 		fi
 		[ -z "$OUTCOME" ] || { kill -9 "$qemu"; break; }
 		sleep 0.2
@@ -154,6 +177,10 @@ explain_outcome() {
 	hung) last_words "$1"; echo "the guest hung: no end after $TIMEOUT s (--timeout)" ;;
 	nomodule) last_words "$1"; echo "the driver could not be loaded" ;;
 	nodevice) last_words "$1"; echo "the guest has no /dev/xen/evtchn" ;;
+	stopped)
+		last_words "$1"
+		echo "the machine stopped: QEMU ran nothing for $STOPPED_AFTER s, not even Xen's clock"
+		;;
 	died)
 		last_words "$1"
 		echo "QEMU ended without a word from the job: $(head -c 300 "$1/qemu")"
