@@ -2,16 +2,21 @@
 # The checks of scripts/test that read or compile the finished tree. Each fails
 # by its exit status and says why in its output.
 
+# series_tree BASE: the kernel with the series; prints its folder.
+series_tree() {
+	patched_tree "$(readlink -f "$CACHE/src/$1")"
+}
+
 mainline_tree() {
-	patched_tree "$(readlink -f "$CACHE/src/mainline")"
+	series_tree mainline
 }
 
 check_sparse() {
 	local base tree out sparse
+	# 6.12 does not say which sparse it wants, and can be read by all.
+	sparse=$(fetch_sparse "$CACHE/src/mainline")
 	for base in mainline lts; do
-		tree=$(patched_tree "$(readlink -f "$CACHE/src/$base")")
-		# 6.12 does not say which sparse it wants, and can be read by all.
-		sparse=$(fetch_sparse "$(mainline_tree)")
+		tree=$(series_tree $base)
 		out=$CACHE/test/sparse-build-$base
 		configure "$tree" "$out" "$TOP/scripts/guest/kernel.config"
 		kmake "$tree" "$out" -s prepare
@@ -94,7 +99,7 @@ check_spelling() {
 variant() {
 	local name=$1 config=$2 tree out
 	shift 2
-	tree=$(patched_tree "$(readlink -f "$CACHE/src/${ON:-mainline}")")
+	tree=$(series_tree "${ON:-mainline}")
 	out=$CACHE/test/variant-$name
 	mkdir -p "$out"
 	printf 'CONFIG_%s\n' MODULES=y HYPERVISOR_GUEST=y PARAVIRT=y SMP=y XEN=y XEN_PV=y XEN_PVH=y \

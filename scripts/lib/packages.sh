@@ -11,17 +11,18 @@ touched_files() {
 	echo "$repo"
 }
 
-# same_as_am TREE REPO: whether TREE is what git am made, but for the removal.
+# same_as_am TREE REPO: whether TREE is what git am made in REPO before it was
+# put back to the base, but for the removal, which comes last on each base.
 same_as_am() {
 	local tree=$1 repo=$2 last
-	git -C "$repo" checkout -q "$3"
+	git -C "$repo" checkout -q '@{-1}~1'
 	last=$(diff -r -x .git -x .pc -x patches "$repo" "$tree" || true)
 	[ -z "$last" ] || failed "not what git am makes: $(head -3 <<< "$last")"
 }
 
-# Without the removal, on which patch is not to be tried; 6.12 with the backport.
+# Without the removal, which patch cannot take; 6.12 with the backport.
 check_quilt() {
-	local base repo tree mark
+	local base repo tree
 	need_tools quilt quilt
 	for base in mainline lts; do
 		repo=$(touched_files $base am-quilt-$base)
@@ -29,17 +30,13 @@ check_quilt() {
 		rm -rf "$tree" && mkdir -p "$tree"
 		cp -r "$TOP/patches" "$tree/patches"
 		find "$repo" -mindepth 1 -maxdepth 1 ! -name .git -exec cp -r {} "$tree/" \;
-		mark=HEAD~1
 		if [ $base = lts ]; then
 			(cd "$tree/patches" && ls backport/*.patch >> series)
 		fi
 		(cd "$tree" && QUILT_PATCHES=patches quilt --quiltrc=- push -a) > "$tree.log" 2>&1 ||
 			{ tail -5 "$tree.log"; failed "quilt push -a on $base"; }
 		! grep -iE 'fuzz|offset|FAILED' "$tree.log" || [ $base = lts ] || failed "fuzz on $base"
-		git -C "$repo" checkout -q master 2> /dev/null || git -C "$repo" checkout -q main
-		rm -rf "$tree/.pc"
-		# Where git am ends with the removal, or removes by itself.
-		same_as_am "$tree" "$repo" "$mark"
+		same_as_am "$tree" "$repo"
 	done
 }
 

@@ -781,10 +781,9 @@ static void require_domu(void)
 	if (access(CPU1_ONLINE, W_OK))
 		ksft_exit_skip("no " CPU1_ONLINE ": needs a second vCPU\n");
 
-	/* In a domU it wants xen_privcmd.unrestricted=1. */
 	missing = ev_xen_open();
 	if (missing)
-		ksft_exit_skip("%s\n", missing);
+		ksft_exit_skip("%s; xen_privcmd.unrestricted=1 allows them\n", missing);
 }
 
 int main(void)
