@@ -9,25 +9,65 @@ kmake() {
 		KBUILD_BUILD_HOST=guest "$@"
 }
 
-# configure TREE OUT FRAGMENT…: allnoconfig and the fragments, when they or the
-# tree's Kconfig changed; dies if an option did not take.
+# fragment VERSION FILE…: rows OPTION=VALUE and who needs it, from configuration
+# fragments for a kernel of that version. In these a line "# For: WHO" above
+# options, up to the next empty line, names the driver or the tests that cannot do
+# without, and "# to 7.2" behind an option the last kernel that has it.
+fragment() {
+	local version=$1
+	shift
+	awk -v version="$version" '
+		function older(a, b, x, y) {
+			split(a, x, "."); split(b, y, ".")
+			return x[1] + 0 < y[1] + 0 || (x[1] + 0 == y[1] + 0 && x[2] + 0 < y[2] + 0)
+		}
+		FNR == 1 || /^$/ { who = "" }
+		/^# For: / { who = substr($0, 8) }
+		/^CONFIG_/ && !(/ # to / && older($NF, version)) {
+			split($1, option, "=")
+			if (!(option[1] in row)) order[++count] = option[1]
+			row[option[1]] = $1 (who ? " " who : "")
+		}
+		END { for (i = 1; i <= count; i++) print row[order[i]] }' "$@"
+}
+
+# not_taken TREE OUT: what the .config in OUT lacks of its fragment. An option that
+# this kernel no longer has is a warning, kept in OUT/.warnings; the guest can
+# do without, unless the fragment says who cannot.
+not_taken() {
+	local tree=$1 out=$2 line who name lost=() gone=()
+	while read -r line who; do
+		! grep -qxF "$line" "$out/.config" || continue
+		name=${line#CONFIG_}
+		if [ -z "$who" ] && ! grep -rqE --include='Kconfig*' \
+			"^[[:space:]]*(menu)?config ${name%%=*}\$" "$tree"; then
+			gone+=("$line")
+		else
+			lost+=("$line${who:+, which $who needs}")
+		fi
+	done < "$out/.fragment.new"
+	: > "$out/.warnings"
+	[ ${#gone[@]} = 0 ] ||
+		echo "this kernel no longer has ${gone[*]}: left out; if the guest works, drop it from scripts/guest/*.config" > "$out/.warnings"
+	[ ${#lost[@]} = 0 ] ||
+		die "this kernel does not take $(printf '%s; ' "${lost[@]}")" \
+		    -- "see what has become of it in $tree, and mend scripts/guest/*.config"
+}
+
+# configure TREE OUT FRAGMENT…: allnoconfig and the fragments, when they changed.
 configure() {
-	local tree=$1 out=$2 line lost=()
+	local tree=$1 out=$2
 	shift 2
 	mkdir -p "$out"
-	cat "$@" > "$out/.fragment.new"
-	if cmp -s "$out/.fragment.new" "$out/.fragment" && [ -e "$out/.config" ]; then
-		return 0
+	fragment "$(kernel_version "$tree")" "$@" > "$out/.fragment.new"
+	if ! cmp -s "$out/.fragment.new" "$out/.fragment" || [ ! -e "$out/.config" ]; then
+		cut -d' ' -f1 "$out/.fragment.new" > "$out/.allconfig"
+		logged "$out.config.log" "configuring the kernel" \
+			kmake "$tree" "$out" KCONFIG_ALLCONFIG="$out/.allconfig" allnoconfig
+		not_taken "$tree" "$out"
+		mv "$out/.fragment.new" "$out/.fragment"
 	fi
-	logged "$out.config.log" "configuring the kernel" \
-		kmake "$tree" "$out" KCONFIG_ALLCONFIG="$out/.fragment.new" allnoconfig
-	while read -r line; do
-		grep -qxF "$line" "$out/.config" || lost+=("$line")
-	done < <(grep '^CONFIG_[A-Z0-9_]*=' "$out/.fragment.new" |
-		awk -F= '{ last[$1] = $0 } END { for (o in last) print last[o] }')
-	[ ${#lost[@]} = 0 ] ||
-		die "this kernel does not take ${lost[*]}" -- "mend scripts/guest/*.config"
-	mv "$out/.fragment.new" "$out/.fragment"
+	[ ! -s "$out/.warnings" ] || say "warning: $(cat "$out/.warnings")"
 }
 
 # build_kernel TREE OUT FRAGMENT…: bzImage, and the driver if it is a module.

@@ -23,7 +23,7 @@ check_shellcheck() {
 	cd "$TOP" || return
 	# The libraries are read together, as their users source them: what one
 	# of them defines another uses.
-	shellcheck -x -e SC1091,SC2119,SC2034,SC2154 "${scripts[@]}"
+	shellcheck -x -e SC1091,SC2119,SC2034,SC2153,SC2154 "${scripts[@]}"
 }
 
 check_series_check() {
@@ -38,15 +38,48 @@ scratch() {
 	echo "$repo"
 }
 
-check_series_am() {
-	local repo number
-	repo=$(scratch mainline am-mainline)
-	number=$(git -C "$repo" rev-list --count base..HEAD)
-	[ "$number" = "$(find "$TOP/patches" -maxdepth 1 -name '*.patch' | wc -l)" ] ||
-		failed "$number patches were applied"
-	[ ! -e "$repo/drivers/xen/evtchn.c" ] || failed "the old driver is still there"
+# base_files PACKAGE VERSION: prints a folder of what the series touches there, and
+# what apply_series() looks at.
+base_files() {
+	local files
+	mapfile -t files < <(touched "$TOP"/patches/*.patch)
+	kernel_files "$1" "$2" Makefile include/linux/slab.h include/linux/module.h "${files[@]}"
+}
 
-	# Typed just so, in a tree whose driver is another: refused at the end.
+# lands_right BASE REPO: whether git am changed the kernel's own files as the edits
+# of scripts/series do on that base: a patch of few lines of context could land
+# elsewhere.
+lands_right() (
+	BASE=$1
+	. "$TOP/scripts/series/edits.sh"
+	dir=$LOGS/edited
+	rm -rf "$dir"
+	for file in $(sed -n 's/^Edit: *//p' "$TOP"/scripts/series/[0-9]* | tr ' ' '\n' | sort -u); do
+		mkdir -p "$dir/$(dirname "$file")"
+		cp "$BASE/$file" "$dir/$file"
+		(cd "$dir" && edit "$file")
+		cmp "$dir/$file" "$2/$file" || failed "$file of $BASE was changed in the wrong place"
+	done
+)
+
+# Typed just so on the newest release and on the one before.
+check_series_am() {
+	local package version suite base repo number=0
+	while read -r package version suite; do
+		number=$((number + 1))
+		base=$(base_files "$package" "$version")
+		repo=$CACHE/test/am-release-$number
+		apply_series "$base" "$TOP/patches" "$repo"
+		git -C "$repo" checkout -q -b typed base
+		(cd "$repo" && git am -q "$TOP"/patches/*.patch) || failed "git am fails on $version of $suite"
+		lands_right "$base" "$repo"
+		[ ! -e "$repo/drivers/xen/evtchn.c" ] || failed "the old driver is still there"
+		"$TOP/scripts/make-series" --check --base "$base"
+		echo "$package $version of $suite"
+	done < <(kernels | awk '!/~rc/ && !seen[$1]++ && ++n <= 2')
+	[ $number = 2 ] || failed "$number releases are packaged"
+
+	# In a tree whose driver is another: refused at the end.
 	git -C "$repo" checkout -q -b other base
 	echo '/* changed */' >> "$repo/drivers/xen/evtchn.c"
 	git -C "$repo" commit -qam changed
@@ -56,9 +89,26 @@ check_series_am() {
 	git -C "$repo" am --abort
 }
 
+check_series_bases() {
+	local package version suite base number=0
+	while read -r package version suite; do
+		if too_old "$version"; then
+			echo "$package $version of $suite: older than $OLDEST_BASE, for which the series is not made"
+			continue
+		fi
+		number=$((number + 1))
+		base=$(base_files "$package" "$version")
+		apply_series "$base" "$TOP/patches" "$CACHE/test/am-base"
+		lands_right "$base" "$CACHE/test/am-base"
+		echo "$package $version of $suite: $(git -C "$CACHE/test/am-base" rev-list --count base..HEAD) patches"
+	done < <(kernels)
+	[ $number -ge 2 ] || failed "$number kernels are packaged"
+	cat "$APT/left-out"
+}
+
 check_series_am_lts() {
 	local repo patches end
-	repo=$(scratch lts am-lts)
+	repo=$(scratch 6.12 am-6.12)
 	git -C "$repo" log --format=%s base..HEAD
 	[ -e "$repo/drivers/xen/evtchn/core.c" ] || failed "the driver is not there"
 
@@ -85,8 +135,8 @@ step_selftests() {
 # the new driver is built, and ours from then on.
 check_series_steps() {
 	local base repo tree out commit file objects last='' kinds=0
-	base=$(readlink -f "$CACHE/src/mainline")
-	repo=$(scratch mainline am-steps)
+	base=$(readlink -f "$CACHE/src/newest")
+	repo=$(scratch newest am-steps)
 	tree=$CACHE/test/steps-tree out=$CACHE/test/steps-build
 	rm -rf "$tree" "$out.selftests"
 	cp -al "$base" "$tree"
@@ -127,6 +177,6 @@ check_series_steps() {
 
 check_checkpatch() {
 	local options=(--no-tree --strict --ignore "$CHECKPATCH_IGNORE")
-	"$CACHE"/src/mainline/scripts/checkpatch.pl "${options[@]}" "$TOP"/patches/*.patch
-	"$CACHE"/src/lts/scripts/checkpatch.pl "${options[@]}" "$TOP"/patches/backport/*.patch
+	"$CACHE"/src/newest/scripts/checkpatch.pl "${options[@]}" "$TOP"/patches/*.patch
+	"$CACHE"/src/6.12/scripts/checkpatch.pl "${options[@]}" "$TOP"/patches/backport/*.patch
 }

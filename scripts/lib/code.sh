@@ -7,22 +7,28 @@ series_tree() {
 	patched_tree "$(readlink -f "$CACHE/src/$1")"
 }
 
-mainline_tree() {
-	series_tree mainline
+newest_tree() {
+	series_tree newest
+}
+
+# driver_objects TREE: what the driver and its tests are made of, as make names them.
+driver_objects() {
+	(cd "$1" && printf '%s\n' drivers/xen/evtchn/*.c drivers/xen/evtchn/tests/*.c) | sed 's/c$/o/'
 }
 
 check_sparse() {
-	local base tree out sparse
+	local base tree out sparse objects
 	# 6.12 does not say which sparse it wants, and can be read by all.
-	sparse=$(fetch_sparse "$CACHE/src/mainline")
-	for base in mainline lts; do
+	sparse=$(fetch_sparse "$CACHE/src/newest")
+	for base in newest 6.12; do
 		tree=$(series_tree $base)
 		out=$CACHE/test/sparse-build-$base
 		configure "$tree" "$out" "$TOP/scripts/guest/kernel.config"
 		kmake "$tree" "$out" -s prepare
-		rm -f "$out"/drivers/xen/evtchn/*.o "$out"/drivers/xen/evtchn/tests/*.o
-		kmake "$tree" "$out" W=1 C=2 CHECK="$sparse" drivers/xen/evtchn/ > "$out.log" 2>&1
-		[ "$(grep -c 'CHECK .*/drivers/xen/evtchn/' "$out.log")" = 5 ] ||
+		mapfile -t objects < <(driver_objects "$tree")
+		(cd "$out" && rm -f "${objects[@]}")
+		kmake "$tree" "$out" W=1 C=2 CHECK="$sparse" "${objects[@]}" > "$out.log" 2>&1
+		[ "$(grep -c 'CHECK .*drivers/xen/evtchn/' "$out.log")" = 5 ] ||
 			failed "sparse did not read all five files on $base"
 		! grep -E 'warning|error' "$out.log" || failed "on $base"
 	done
@@ -30,7 +36,7 @@ check_sparse() {
 
 check_kernel_doc() {
 	local tree
-	tree=$(mainline_tree)
+	tree=$(newest_tree)
 	cd "$tree" || return
 	scripts/kernel-doc -none -Wall -Werror drivers/xen/evtchn/*.[ch] include/uapi/xen/evtchn.h
 	# That it complains at all.
@@ -43,7 +49,7 @@ check_kernel_doc() {
 # Who would be asked about each file of the series: those of Xen.
 check_maintainers() {
 	local tree file
-	tree=$(mainline_tree)
+	tree=$(newest_tree)
 	cd "$tree" || return
 	for file in $(touched "$TOP"/patches/[0-9]*.patch); do
 		# What other parts of the kernel have, but for a line.
@@ -64,7 +70,7 @@ check_pages() {
 	local tree dir=$LOGS/page path page=userspace-api/xen-evtchn
 	need_tools sphinx-build python3-sphinx dot graphviz mandoc mandoc \
 		/usr/lib/python3/dist-packages/yaml python3-yaml
-	tree=$(mainline_tree)
+	tree=$(newest_tree)
 	rm -rf "$dir" && mkdir -p "$dir/Documentation/userspace-api"
 	for path in scripts tools include drivers MAINTAINERS \
 		Documentation/{conf.py,images,sphinx,sphinx-includes,sphinx-static}; do
@@ -86,20 +92,20 @@ check_pages() {
 check_spelling() {
 	local tree
 	need_tools codespell codespell
-	tree=$(mainline_tree)
+	tree=$(newest_tree)
 	grep -v '^#' "$tree/scripts/spelling.txt" | grep . | sed 's/||/->/' > "$LOGS/spelling"
 	cd "$TOP" || return
 	printf 'aboslute\n' | codespell -D "$LOGS/spelling" - > /dev/null && failed "codespell takes anything"
-	codespell -D - -D "$LOGS/spelling" -L filp \
+	codespell -D - -D "$LOGS/spelling" -L filp,extraversion \
 		README MAINTAINERS.snippet Documentation drivers include tools scripts .ci
 }
 
 # variant NAME CONFIG MAKE-ARGUMENT…: the driver and its tests with another
 # configuration, architecture or compiler, or on the kernel ON, W=1: no warning.
 variant() {
-	local name=$1 config=$2 tree out
+	local name=$1 config=$2 tree out objects
 	shift 2
-	tree=$(series_tree "${ON:-mainline}")
+	tree=$(series_tree "${ON:-newest}")
 	out=$CACHE/test/variant-$name
 	mkdir -p "$out"
 	printf 'CONFIG_%s\n' MODULES=y HYPERVISOR_GUEST=y PARAVIRT=y SMP=y XEN=y XEN_PV=y XEN_PVH=y \
@@ -119,8 +125,9 @@ variant() {
 		return
 	fi
 	grep -q '^CONFIG_XEN_DEV_EVTCHN=[my]' "$out/.config" || failed "$name: the option did not take"
-	rm -f "$out"/drivers/xen/evtchn/*.o "$out"/drivers/xen/evtchn/tests/*.o
-	kmake "$tree" "$out" "$@" W=1 drivers/xen/evtchn/ > "$out.log" 2>&1 ||
+	mapfile -t objects < <(driver_objects "$tree")
+	(cd "$out" && rm -f "${objects[@]}")
+	kmake "$tree" "$out" "$@" W=1 "${objects[@]}" > "$out.log" 2>&1 ||
 		{ tail -20 "$out.log"; failed "$name: does not build"; }
 	! grep -E 'warning|error:' "$out.log" || failed "$name: warnings"
 	[ -e "$out/drivers/xen/evtchn/core.o" ] || failed "$name: nothing was built"
@@ -135,7 +142,7 @@ check_variants() {
 	EVTCHN=n variant off allnoconfig
 	EVTCHN=y variant builtin allnoconfig
 	variant clang allnoconfig LLVM="$llvm" CC="ccache clang$llvm" HOSTCC="ccache clang$llvm"
-	ON=lts variant lts allnoconfig
+	ON=6.12 variant 6.12 allnoconfig
 	variant i386 allnoconfig ARCH=i386
 	variant arm64 allnoconfig ARCH=arm64 LLVM="$llvm" CC="ccache clang$llvm" HOSTCC="ccache clang$llvm"
 	variant allmod allmodconfig
@@ -145,7 +152,7 @@ check_variants() {
 check_coccicheck() {
 	local tree out dir=$LOGS/coccicheck found
 	need_tools spatch coccinelle ocamlopt ocaml
-	tree=$(mainline_tree)
+	tree=$(newest_tree)
 	out=$CACHE/build/$(basename "$tree")
 	rm -rf "$dir" && mkdir -p "$dir"
 	cp "$tree"/drivers/xen/evtchn/*.[ch] "$dir/"

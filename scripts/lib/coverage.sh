@@ -40,7 +40,7 @@ uncovered() {
 
 check_coverage() {
 	local options words out run number=0 infos=() hit all line excuse unexcused=0
-	out=$CACHE/build/$(basename "$(readlink -f "$CACHE/src/mainline")")-coverage
+	out=$CACHE/build/$(basename "$(readlink -f "$CACHE/src/newest")")-coverage
 	while read -r options; do
 		[ -n "$options" ] || continue
 		words=()

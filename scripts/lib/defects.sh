@@ -65,9 +65,9 @@ stock_outcome() {
 	grep -aq '^FAIL: ' "$log" && grep -aq '^TAP version' "$log" || return 0
 	words=$(grep -aoE '(kernel BUG at|BUG: |WARNING: |Oops: |KASAN: ).*' "$log" |
 		grep -vm1 'Call Trace' || true)
-	if grep -aqE '^FAIL: .*: the guest (crashed|hung)' "$log"; then
+	if grep -aqE '^FAIL: .*: the guest (crashed|hung|fell silent)' "$log"; then
 		grep -aqE '^# (#  RUN|ok|not ok)' "$log" || return 0
-		printf '%s; ' "$(grep -am1 -oE 'the guest (crashed|hung)' "$log")${words:+: $words}"
+		printf '%s; ' "$(grep -am1 -oE 'the guest (crashed|hung|fell silent)' "$log")${words:+: $words}"
 	elif [ -n "$words" ]; then
 		printf '%s; ' "the kernel complains: $words"
 	fi

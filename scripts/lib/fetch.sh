@@ -1,194 +1,133 @@
 # shellcheck shell=bash
-# Fetches kernels and Xen as Debian packages, through an apt state of our own
-# in the cache: the system's lists and sources are read, never changed, and
-# nothing fetched here is ever installed.
+# Kernels and Xen from Debian's packages, in the cache.
 
-APT=$CACHE/apt
-FRESH_DAYS=7
+. "$TOP/scripts/lib/apt.sh"
 
-apt_private() {
-	local tool=$1
-	shift
-	"$tool" -q -oDir::Etc::SourceList="$APT/sources.list" \
-		-oDir::Etc::SourceParts=/dev/null -oDir::State::Lists="$APT/lists" \
-		-oDir::Cache="$APT/cache" -oAPT::Architecture=amd64 \
-		-oAPT::Architectures=amd64 -oAPT::Sandbox::User= "$@"
+# What the series changes is not the same in older kernels.
+OLDEST_BASE=6.12
+
+# too_old VERSION
+too_old() {
+	dpkg --compare-versions "$1" lt "$OLDEST_BASE"
 }
 
-# The system's own Debian archives, then the suites with newer kernels on the
-# same mirror.
-write_sources() {
-	local key=/usr/share/keyrings/debian-archive-keyring.gpg mirror suite
-	mkdir -p "$APT/lists/partial" "$APT/cache/archives/partial"
-	# shellcheck disable=SC2016 # the format is apt's
-	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
-		'Created-By: Packages' 2> /dev/null |
-		awk '$1 ~ /debian(-security)?\/?$/ && $3 == "main"' | sort -u > "$APT/system"
-	mirror=${XEN_EVTCHN_MIRROR:-$(awk '$1 ~ /debian\/?$/ { print $1; exit }' "$APT/system")}
-	[ -n "$mirror" ] ||
-		die "no Debian mirror in this system's apt sources" \
-		    -- "set XEN_EVTCHN_MIRROR to the address of one"
-	{
-		awk -v key="$key" '{ print "deb [signed-by=" key "] " $1, $2, $3 }' "$APT/system"
-		for suite in stable sid; do
-			echo "deb [signed-by=$key] $mirror $suite main"
-		done
-	} > "$APT/sources.list"
+# kernels [WHICH]: rows PACKAGE VERSION SUITE of the kernel sources, the newest
+# first: all, those of a series (7.2), or one version (7.2.13).
+kernels() {
+	# Linux says 7.4.0-rc1 or 7.4-rc1, and Debian 7.4~rc1.
+	versions 'linux-source-[0-9.]+' | awk -v which="$(sed -E 's/(\.0)?-rc/~rc/' <<< "${1:-newest}")" '
+		which == "newest" || $1 == "linux-source-" which || index($2 "-", which "-") == 1'
 }
 
-apt_refresh() {
-	[ -z "$(find "$APT/fresh" -mmin -10 2> /dev/null)" ] || return 0
-	say "asking Debian for the newest kernel and Xen packages"
-	write_sources
-	apt_private apt-get update > "$APT/log" 2>&1 || true
-	compgen -G "$APT/lists/*_Packages*" > /dev/null ||
-		die "cannot fetch Debian's package lists: $(grep -m1 -E '^(E|W|Err)' "$APT/log")" \
-		    -- "see $APT/log; is there a network?"
-	touch "$APT/fresh"
+# not_counted: the suites that were left out or not read, for the end of a line. One
+# of them may have what is newer.
+not_counted() {
+	sed -e "${STALE:+/^left out/d;}s/^/; /" "$APT/left-out" | tr -d '\n'
 }
 
-# packages REGEX [-r]: package names that match, the lowest version first.
-packages() {
-	apt_private apt-cache pkgnames "${1%%[0-9\[]*}" 2> /dev/null |
-		grep -E "^$1\$" | sort -V ${2+"$2"} || true
-}
-
-# download PACKAGE[/SUITE]: prints the path of the deb, or fails.
-download() {
-	mkdir -p "$CACHE/download"
-	(
-		cd "$CACHE/download"
-		apt_private apt-get download "$1" > "$APT/download.log" 2>&1
-	) || return 1
-	find "$CACHE/download" -name "${1%/*}_*.deb" -printf '%T@ %p\n' |
-		sort -rn | awk 'NR == 1 { print $2 }'
-}
-
-# download_first PACKAGE…: prints the path of the first deb that can be had.
-download_first() {
-	local package deb
-	for package in "$@"; do
-		deb=$(download "$package") && [ -n "$deb" ] && { echo "$deb"; return; }
-		say "cannot download $package: trying the next candidate"
-	done
-	return 1
-}
-
-# is_fresh LINK: it leads somewhere, and was made not long ago.
-is_fresh() {
-	[ -e "$1/." ] && [ -z "${UPDATE:-}" ] &&
-		[ -n "$(find "$1" -maxdepth 0 -mtime -$FRESH_DAYS)" ]
-}
-
-# fetch_kernel mainline|lts: makes the link $CACHE/src/WHICH to a pristine tree.
+# fetch_kernel WHICH: makes the link $CACHE/src/WHICH to a pristine tree.
 fetch_kernel() {
-	local which=$1 link=$CACHE/src/$1 candidates deb dir
-	is_fresh "$link" && return 0
-
+	local which=$1 link=$CACHE/src/$1 rows package version suite dir deb
 	apt_refresh
-	case $which in
-	mainline) candidates=$(packages 'linux-source-[0-9.]+' -r) ;;
-	lts) candidates=linux-source-6.12 ;;
-	esac
-	say "downloading a kernel (160 MB)"
-	# shellcheck disable=SC2086 # one word for each package
-	if ! deb=$(download_first $candidates); then
-		[ -e "$link/." ] ||
-			die "no kernel source to be had for --base $which" \
-			    -- "see $APT/download.log; or name a tree: --base DIR"
-		say "keeping the $which kernel of an earlier run"
-		touch -h "$link"
+	rows=$(kernels "$which")
+	[ -n "$rows" ] ||
+		die "no suite of Debian has a kernel $which$(not_counted)" \
+		    -- "--base newest, DIR, or one of: $(kernels | awk '{ sub(/.*-/, "", $1); print $1 }' | sort -uV | tr '\n' ' ')"
+	while read -r package version suite; do
+		! too_old "$version" ||
+			die "$version is older than $OLDEST_BASE, and the series is not made for it" -- "--base $OLDEST_BASE"
+		dir=$CACHE/src/${package}_$version
+		if [ ! -e "$dir/.complete" ]; then
+			have_space "$CACHE" 5 "unpacking and building a kernel"
+			say "downloading $package $version (160 MB)"
+			deb=$(download "$package=$version" < /dev/null) || {
+				say "cannot download it: $(grep -m1 '^E:' "$APT/download.log"); trying the next candidate"
+				continue
+			}
+			unpack_kernel "$deb" "$dir"
+			rm -f "$deb"
+		fi
+		ln -sfn "${dir##*/}" "$link"
+		say "--base $which is $package $version, of $suite$(not_counted)"
 		return 0
-	fi
-
-	dir=$CACHE/src/$(basename "$deb" _all.deb)
-	if [ ! -e "$dir/.complete" ]; then
-		have_space "$CACHE" 5 "unpacking and building a kernel"
-		say "unpacking $(basename "$dir")"
-		rm -rf "$dir" "$dir.deb"
-		mkdir -p "$dir"
-		dpkg -x "$deb" "$dir.deb"
-		tar -C "$dir" --strip-components=1 -xf "$dir.deb"/usr/src/linux-source-*.tar.xz
-		rm -rf "$dir.deb"
-		touch "$dir/.complete"
-	fi
-	rm -f "$deb"
-	ln -sfn "$(basename "$dir")" "$link"
-	say "--base $which is $(basename "$dir")"
+	done <<< "$rows"
+	die "no kernel source to be had for --base $which" \
+	    -- "see $APT/download.log; or name a tree: --base DIR"
 }
 
-# fetch_xen: makes $CACHE/xen/current/xen, the hypervisor that QEMU boots. The
-# package is not installed: that would change the machine's boot loader.
-fetch_xen() {
-	local link=$CACHE/xen/current deb dir
-	is_fresh "$link" && return 0
-
-	apt_refresh
-	# shellcheck disable=SC2046 # one word for each package
-	if ! deb=$(download_first $(packages 'xen-hypervisor-[0-9.]+-amd64')); then
-		[ -e "$link/." ] ||
-			die "no Xen package to be had" -- "see $APT/download.log"
-		touch -h "$link"
-		return 0
-	fi
-	dir=$CACHE/xen/$(basename "$deb" .deb)
+# unpack_kernel DEB DIR [FILE…]: all of the kernel, or the files alone.
+unpack_kernel() {
+	local deb=$1 dir=$2
+	shift 2
+	say "unpacking ${dir##*/}"
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	dpkg -x "$deb" "$dir/deb"
-	gunzip -c "$dir"/deb/boot/xen-*-amd64.gz > "$dir/xen"
-	rm -rf "$dir/deb" "$deb"
-	ln -sfn "$(basename "$dir")" "$link"
-	say "Xen is $(basename "$dir")"
+	{
+		dpkg --fsys-tarfile "$deb" | tar -xO --wildcards './usr/src/linux-source-*.tar.xz' |
+			tar -C "$dir" --strip-components=1 -xJ --wildcards --no-wildcards-match-slash \
+				"${@/#/*\/}" || true
+	} 2> "$APT/unpack.log"
+	# That a kernel has not one of the FILEs is no fault.
+	! grep -vE 'Not found in archive|Exiting with failure status due to previous' "$APT/unpack.log" > "$APT/unpack.faults" ||
+		die "cannot unpack $deb: $(sed -n 1p "$APT/unpack.faults")" -- "remove it and try again"
+	[ -e "$dir/Makefile" ] || die "there is no kernel in $deb" -- "remove it and try again"
+	touch "$dir/.complete"
 }
 
-# libraries SUITE PACKAGE: the library packages below it, itself among them.
-libraries() {
-	apt_private apt-cache -t "$1" depends --recurse --no-recommends --no-suggests \
-		--no-conflicts --no-breaks --no-replaces --no-enhances "$2" 2> /dev/null |
-		grep '^lib' | sort -u
-}
-
-# fetch_program NAME SUITE PACKAGE…: prints a program of Debian's SUITE, run from
-# the cache with the libraries that are in the packages, the C library's too.
-fetch_program() {
-	local name=$1 suite=$2 dir=$CACHE/tools/$1 deb
+# kernel_files PACKAGE VERSION FILE…: prints a folder that has these files of the
+# kernel, as far as it has them, and perhaps no others.
+kernel_files() {
+	local package=$1 version=$2 dir=$CACHE/src/$1_$2 deb
 	shift 2
-	if [ ! -x "$dir/$name" ]; then
-		rm -rf "$dir"
-		mkdir -p "$dir/deb"
-		(cd "$dir/deb" && apt_private apt-get -t "$suite" download "$@" > "$APT/download.log" 2>&1) ||
-			die "cannot download $name" -- "see $APT/download.log"
-		for deb in "$dir"/deb/*.deb; do dpkg -x "$deb" "$dir/root"; done
-		rm -rf "$dir/deb"
-		cat > "$dir/$name" <<-EOF
-		#!/bin/sh
-		exec $dir/root/usr/lib64/ld-linux-x86-64.so.2 \
-			--library-path $dir/root/usr/lib/x86_64-linux-gnu \
-			$dir/root/usr/bin/$name "\$@"
-		EOF
-		chmod +x "$dir/$name"
+	if [ ! -e "$dir/.complete" ]; then
+		dir=$CACHE/part/${package}_$version
+		if [ "$(cat "$dir/.files" 2> /dev/null)" != "$*" ]; then
+			deb=$(download "$package=$version") ||
+				die "cannot download $package $version" -- "see $APT/download.log"
+			unpack_kernel "$deb" "$dir" "$@"
+			echo "$*" > "$dir/.files"
+			rm -f "$deb"
+		fi
 	fi
-	echo "$dir/$name"
+	echo "$dir"
 }
 
-# fetch_sparse TREE: prints a sparse that reads this kernel's headers: the
-# system's, or else Debian's newest.
-fetch_sparse() {
-	local valid=$1/scripts/checker-valid.sh sparse=sparse
-	if [ -e "$valid" ] && [ "$("$valid" sparse 2> /dev/null)" != 1 ]; then
-		apt_refresh
-		sparse=$(fetch_program sparse sid sparse libc6)
-		[ "$("$valid" "$sparse")" = 1 ] ||
-			die "no sparse to be had that reads this kernel" -- "mend scripts/lib/fetch.sh"
-	fi
-	echo "$sparse"
+# xen_version: of XEN, as in 4.20.
+xen_version() {
+	local name=${XEN##*/xen-hypervisor-}
+	echo "${name%%-*}"
 }
 
-# fetch_abidiff: prints one that is new enough for the kernel's check-uapi.sh.
-fetch_abidiff() {
-	local library packages
+# fetch_xen WHICH: sets XEN to the folder of the hypervisor that QEMU boots: the
+# system's own, a version such as 4.20, or the newest. The package is not
+# installed: that would change the machine's boot loader.
+fetch_xen() {
+	local which=$1 rows row package version suite deb
 	apt_refresh
-	library=$(apt_private apt-cache -t stable depends abigail-tools | sed -n 's/.*Depends: \(libabigail\)/\1/p')
-	mapfile -t packages < <(libraries stable "$library")
-	fetch_program abidiff stable abigail-tools "${packages[@]}"
+	rows=$(versions "xen-hypervisor-[0-9.]+-amd64")
+	case $which in
+	newest) row=${rows%%$'\n'*} ;;
+	system)
+		row=$(awk -v here="$(awk '{ print $2 }' "$APT/system" | tr '\n' ' ')" \
+			'!done && index(" " here, " " $3 " ") { print; done = 1 }' <<< "$rows")
+		[ -n "$row" ] || row=${rows%%$'\n'*}
+		;;
+	*) row=$(grep -m1 "^xen-hypervisor-${which//./\\.}-amd64 " <<< "$rows" || true) ;;
+	esac
+	[ -n "$row" ] ||
+		die "no suite of Debian has Xen $which" \
+		    -- "--xen system, newest or one of: $(awk -F- '{ print $3 }' <<< "$rows" | sort -uV | tr '\n' ' ')"
+	read -r package version suite <<< "$row"
+	XEN=$CACHE/xen/${package}_$version
+	say "--xen $which is $package $version, of $suite"
+	[ ! -e "$XEN/xen" ] || [ ! -e "$XEN/suite" ] || return 0
+	deb=$(download "$package=$version") ||
+		die "cannot download $package $version of $suite" -- "see $APT/download.log"
+	rm -rf "$XEN"
+	mkdir -p "$XEN"
+	dpkg -x "$deb" "$XEN/deb"
+	echo "$suite" > "$XEN/suite"
+	gunzip -c "$XEN"/deb/boot/xen-*-amd64.gz > "$XEN/xen.new"
+	mv "$XEN/xen.new" "$XEN/xen"
+	rm -rf "$XEN/deb" "$deb"
 }

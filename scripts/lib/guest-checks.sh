@@ -75,41 +75,32 @@ check_hang() {
 	grep -qx before "$LOGS/hang.out" || failed "what it printed before was lost"
 }
 
-# refused PATTERN ARGUMENT…
-refused() {
-	local pattern=$1 status=0 output
-	shift
-	output=$("$TOP/scripts/run" "$@" 2>&1) || status=$?
-	printf '%s\n' "$*: $output"
-	[ $status = 125 ] || failed "exit status $status, not 125"
-	grep -qE "$pattern" <<< "$output" || failed "does not say $pattern"
-	grep -q 'next: ' <<< "$output" || failed "does not say what to do next"
-}
-
-# A tree with the touched files alone, one of them changed where a patch is.
-tree_that_differs() {
-	local tree=$CACHE/test/differs base=$CACHE/src/mainline file
-	rm -rf "$tree"
-	for file in $(touched "$TOP"/patches/*.patch) include/linux/slab.h; do
-		[ -e "$base/$file" ] || continue
-		mkdir -p "$tree/$(dirname "$file")"
-		cp "$base/$file" "$tree/$file"
+# A guest that waits is left alone; one whose machine stands still is told. Both at
+# once, as neither does a thing.
+check_idle() {
+	local program idle stopped run status=0 began
+	need_tools pkill procps
+	program=$(static_program idle <<< '#include <unistd.h>
+	int main(void) { sleep(150); return 42; }')
+	"$TOP/scripts/run" -- "$program" > "$LOGS/idle.out" 2> "$LOGS/idle.err" & idle=$!
+	"$TOP/scripts/run" -- "$program" > "$LOGS/stopped.out" 2> "$LOGS/stopped.err" & stopped=$!
+	until run=$(sed -n 's/.*; log in //p' "$LOGS/stopped.err") && [ -n "$run" ] &&
+		grep -q 'guest: job starts' "$run/console" 2> /dev/null; do
+		kill -0 $stopped || { cat "$LOGS/stopped.err"; failed "the guest did not come up"; }
+		sleep 1
 	done
-	sed -i '/config XEN_DEV_EVTCHN/a # Not as it was.' "$tree/drivers/xen/Kconfig"
-	echo "$tree"
-}
-
-check_refusals() {
-	refused 'Patch failed at 0006.*drivers/xen/Kconfig' --base "$(tree_that_differs)"
-	refused 'no such option' --nonsense
-	refused 'wants 0 or 1' --fifo 2
-	refused 'wants a value' --base
-	refused 'is not a Linux tree' --base "$TOP"
-	refused 'there is no program' -- /nonexistent
-	refused 'is not static' -- "$(command -v gcc)"
-	refused 'there is no selftest' --only nonsense
-	refused 'begins with nonsense; they are' --only evtchn_info_test:nonsense
-	XEN_EVTCHN_CACHE=/proc/nowhere refused 'cannot create|No such file' --fetch-only
+	pkill -STOP -f -- "$run/guest.gz" || failed "there is no QEMU to stop"
+	began=$SECONDS
+	wait $stopped || status=$?
+	cat "$LOGS/stopped.err"
+	echo "told after $((SECONDS - began)) s"
+	[ $status = 125 ] || failed "exit status $status of a machine that stands still, not 125"
+	grep -q 'fell silent.*the machine stands still' "$LOGS/stopped.err" || failed "not told that the machine stands still"
+	[ $((SECONDS - began)) -le 90 ] || failed "told too late"
+	status=0
+	wait $idle || status=$?
+	cat "$LOGS/idle.err"
+	[ $status = 42 ] || failed "exit status $status of a guest that sleeps 150 s, not 42"
 }
 
 # Minutes of search that depend on nothing but the model, and on spin.
@@ -137,7 +128,7 @@ check_bench() {
 # The page's example, from the page's own text.
 check_example() {
 	local tree out
-	tree=$(mainline_tree)
+	tree=$(newest_tree)
 	out=$CACHE/build/$(basename "$tree")
 	awk '/^Example$/ { here = 1 }
 	     here && /code-block:: c/ { code = 1; next }

@@ -26,8 +26,8 @@ accelerator() {
 }
 
 # QEMU's arguments in the array qemu_args. Three features of TCG's CPU are left
-# out, each for a crash that is neither Xen's nor Linux's: smap, of which a PV
-# dom0 dies in Xen's create_bounce_frame; xsave, the state of which gets
+# out, each for a crash that is neither Xen's nor Linux's: smap before QEMU 11, of
+# which a PV dom0 dies in Xen's create_bounce_frame; xsave, the state of which gets
 # corrupted now and then, so that vector registers change under a program
 # (broken heaps, invalid opcodes, XRSTOR #GP, triple faults); and for PVH rdtscp,
 # which Xen cannot emulate there.
@@ -36,10 +36,10 @@ guest_arguments() {
 	read -ra accel <<< "$(accelerator)"
 	case ${accel[*]} in
 	*kvm*) cpu=host ;;
-	*) cpu=max,-smap,-xsave ;;
+	*) cpu=max,-xsave$([ "${QEMU_VERSION%%.*}" -ge 11 ] || echo ,-smap) ;;
 	esac
-	xen="console=com1 dom0_mem=$((MEMORY / 2))M loglvl=all noreboot=1"
-	linux="console=hvc0 panic=-1 loglevel=8 kunit.enable=1 kunit.autorun=1 xen.fifo_events=$FIFO"
+	xen="console=com1 dom0_mem=$((MEMORY / 2))M loglvl=all noreboot=1${XEN_APPEND:+ $XEN_APPEND}"
+	linux="console=hvc0 panic=-1 loglevel=8 kunit.enable=1 kunit.autorun=1 xen.fifo_events=$FIFO${APPEND:+ $APPEND}"
 	qemu_args=(-nodefaults -display none -no-reboot -m "$MEMORY" -smp "$SMP" "${accel[@]}")
 	if [ "$DOM0" = pvh ]; then
 		[ "$cpu" = host ] || cpu+=,-rdtscp
@@ -61,8 +61,8 @@ guest_arguments() {
 			-chardev "file,id=gcov,path=$run/gcov.tar"
 			-device isa-debugcon,iobase=0x313,chardev=gcov)
 	fi
-	qemu_args+=(-cpu "$cpu" -kernel "$CACHE/xen/current/xen" -append "$xen"
-		-initrd "$kernel $linux,$run/guest.gz")
+	qemu_args+=(-cpu "$cpu" -kernel "$XEN/xen" -append "$xen"
+		-initrd "$kernel ${linux//,/,,},$run/guest.gz")
 }
 
 # What the console said last, from the first sign of trouble on.
@@ -87,38 +87,44 @@ splats() {
 		awk '!/KCSAN: / || /\[xen_evtchn\]/' || true
 }
 
-# A guest that waits still has clocks that tick: under emulation it takes 13 s of
-# a minute of CPU. One that takes less than 1 s runs nothing, not even Xen: QEMU's
-# timers have failed it.
-STOPPED_AFTER=60 STOPPED_MS=1000
+# Every two seconds the guest's init says that it lives, however little there is to
+# do. When neither it nor the console has said a word for so many seconds, the guest
+# hangs, or the machine under it stands still.
+SILENT_AFTER=60
 
-# cpu_ms PID: CPU time of all threads.
-cpu_ms() {
-	cat /proc/"$1"/task/*/schedstat 2> /dev/null | awk '{ ns += $1 } END { printf "%d\n", ns / 1e6 }'
+# is_silent RUN: called once a second, and counts its calls, as the host's clock may
+# jump. Keeps said and quiet, which are its caller's. Two seconds of the instruction
+# clock take as long as the host needs for them: there nothing is told from silence.
+is_silent() {
+	local size
+	[ -z "$ICOUNT" ] || return 1
+	size=$(stat -c %s "$1/reports" "$1/console")
+	quiet=$((quiet + 1))
+	[ "$size" = "$said" ] || said=$size quiet=0
+	[ "$quiet" -ge $SILENT_AFTER ]
 }
 
-# is_stopped PID: whether so far QEMU has run nothing for long. Keeps since and
-# used, of its caller.
-is_stopped() {
-	[ $((SECONDS - since)) -ge $STOPPED_AFTER ] || return 1
-	local now
-	now=$(cpu_ms "$1")
-	[ $((now - used)) -ge $STOPPED_MS ] || return 0
-	since=$SECONDS used=$now
-	return 1
+# stands_still PID: whether QEMU, of a guest that is silent, runs nothing at all. One
+# that waits takes 40 ms in this time, and one that hangs in a loop all of it.
+stands_still() {
+	local before after
+	before=$(cat /proc/"$1"/task/*/schedstat 2> /dev/null | awk '{ ns += $1 } END { print int(ns / 1e6) }')
+	sleep 3
+	after=$(cat /proc/"$1"/task/*/schedstat 2> /dev/null | awk '{ ns += $1 } END { print int(ns / 1e6) }')
+	[ $((after - before)) -lt 10 ]
 }
 
 # run_guest KERNEL RUN [OUTPUT]: boots; the job's output goes to standard
 # output and RUN/out as it comes. Sets OUTCOME to "exit N", crashed, hung,
-# stopped, died, nodevice or nomodule.
+# silent, stopped, died, nodevice or nomodule.
 run_guest() {
-	local kernel=$1 run=$2 qemu started=$SECONDS out_pid err_pid since=$SECONDS used=0
+	local kernel=$1 run=$2 qemu started=$SECONDS out_pid err_pid turn=0 said='' quiet=0
 	guest_arguments "$kernel" "$run"
-	printf '%q ' qemu-system-x86_64 "${qemu_args[@]}" > "$run/command"
+	printf '%q ' "$QEMU" "${qemu_args[@]}" > "$run/command"
 
 	if [ -n "$SHELL_GUEST" ]; then
 		say "Ctrl-A X ends QEMU at once"
-		qemu-system-x86_64 "${qemu_args[@]}" || die "QEMU failed" -- "see above"
+		"$QEMU" "${qemu_args[@]}" || die "QEMU failed" -- "see above"
 		OUTCOME="exit 0"
 		return
 	fi
@@ -127,7 +133,8 @@ run_guest() {
 	tee "$run/out" < "$run/out.fifo" & out_pid=$!
 	tee "$run/err" < "$run/err.fifo" >&2 & err_pid=$!
 	: > "$run/console"
-	qemu-system-x86_64 "${qemu_args[@]}" > "$run/qemu" 2>&1 < /dev/null &
+	: > "$run/reports"
+	"$QEMU" "${qemu_args[@]}" > "$run/qemu" 2>&1 < /dev/null &
 	qemu=$!
 	# shellcheck disable=SC2064 # this run's process
 	trap "kill -9 $qemu $out_pid $err_pid 2> /dev/null" EXIT
@@ -139,8 +146,9 @@ run_guest() {
 			OUTCOME=crashed
 		elif [ $((SECONDS - started)) -ge "$TIMEOUT" ]; then
 			OUTCOME=hung
-		elif [[ ${qemu_args[*]} == *'-accel tcg'* ]] && is_stopped "$qemu"; then
-			OUTCOME=stopped
+		elif [ $((++turn % 5)) = 0 ] && is_silent "$run"; then
+			OUTCOME=silent
+			! stands_still "$qemu" || OUTCOME=stopped
 		fi
 		[ -z "$OUTCOME" ] || { kill -9 "$qemu"; break; }
 		sleep 0.2
@@ -177,9 +185,13 @@ explain_outcome() {
 	hung) last_words "$1"; echo "the guest hung: no end after $TIMEOUT s (--timeout)" ;;
 	nomodule) last_words "$1"; echo "the driver could not be loaded" ;;
 	nodevice) last_words "$1"; echo "the guest has no /dev/xen/evtchn" ;;
+	silent)
+		last_words "$1"
+		echo "the guest fell silent: its init has not said for $SILENT_AFTER s that it lives, though its machine runs"
+		;;
 	stopped)
 		last_words "$1"
-		echo "the machine stopped: QEMU ran nothing for $STOPPED_AFTER s, not even Xen's clock"
+		echo "the guest fell silent for $SILENT_AFTER s: the machine stands still, QEMU runs nothing, not even Xen's clock"
 		;;
 	died)
 		last_words "$1"

@@ -6,8 +6,8 @@
 # structures only.
 check_uapi() {
 	local base repo header=include/uapi/xen/evtchn.h side
-	base=$(readlink -f "$CACHE/src/mainline")
-	repo=$(scratch mainline am-uapi)
+	base=$(readlink -f "$CACHE/src/newest")
+	repo=$(scratch newest am-uapi)
 	for side in base HEAD; do
 		git -C "$repo" show "$side:$header" > "$LOGS/uapi-$side.h"
 		gcc -x c -I "$base/include/uapi" -o "$LOGS/uapi-$side" \
@@ -22,7 +22,7 @@ check_uapi() {
 # leaves this one out, as it wants domid_t to be defined; so that is done for it.
 check_check_uapi() {
 	local base repo=$CACHE/test/check-uapi header=include/uapi/xen/evtchn.h abidiff cc=$LOGS/domid-cc
-	base=$(readlink -f "$CACHE/src/mainline")
+	base=$(readlink -f "$CACHE/src/newest")
 	abidiff=$(fetch_abidiff)
 	rm -rf "$repo" && mkdir -p "$repo/include/uapi/linux"
 	(cd "$base" && cp -r --parents Makefile Kbuild Kconfig scripts usr/include tools/scripts \
@@ -37,7 +37,7 @@ check_check_uapi() {
 		cd "$repo"
 		git init -q
 		git add -A -f && git commit -qm base
-		git -C "$(scratch mainline am-uapi)" show "HEAD:$header" > "$header"
+		git -C "$(scratch newest am-uapi)" show "HEAD:$header" > "$header"
 		git commit -qam series
 		sed -i 's/unsigned int virq;/unsigned long virq;/' "$header"
 		git commit -qam flaw
@@ -54,7 +54,7 @@ check_check_uapi() {
 check_header() {
 	local tree out std
 	need_tools g++ g++
-	tree=$(mainline_tree)
+	tree=$(newest_tree)
 	out=$CACHE/build/$(basename "$tree")
 	kmake "$tree" "$out" -s headers
 	{

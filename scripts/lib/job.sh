@@ -9,12 +9,14 @@ quoted() {
 
 # chosen_programs LIST: those to run, one a line.
 chosen_programs() {
-	local all
+	local all only
 	all=$(sed -n 's/^xen://p' "$1")
-	if [ -n "$ONLY" ]; then
-		grep -qx "${ONLY%%:*}" <<< "$all" ||
-			die "there is no selftest ${ONLY%%:*}" -- "one of: ${all//$'\n'/ }"
-		echo "$ONLY"
+	if [ ${#ONLY[@]} -gt 0 ]; then
+		for only in "${ONLY[@]}"; do
+			grep -qx "${only%%:*}" <<< "$all" ||
+				die "there is no selftest ${only%%:*}" -- "one of: ${all//$'\n'/ }"
+			echo "$only"
+		done
 		return
 	fi
 	# Failures on demand, each followed by a look for leaks, are this kernel's.

@@ -1,21 +1,30 @@
 # shellcheck shell=bash
 # From a base kernel and the series to a tree that can be built.
 
-# base_tree WHICH: prints the folder of the unpatched kernel. WHICH is
-# mainline, lts or the user's own tree, of which a copy is taken.
+. "$TOP/scripts/lib/apply.sh"
+
+# kernel_version TREE: as in 7.3.4 or 7.4.0-rc1.
+kernel_version() {
+	awk '$2 == "=" { v[$1] = $3 }
+	     NR == 6 { print v["VERSION"] "." v["PATCHLEVEL"] "." v["SUBLEVEL"] v["EXTRAVERSION"] }' "$1/Makefile"
+}
+
+# base_tree WHICH: prints the folder of the unpatched kernel. WHICH is newest, a
+# version, or the user's own tree, of which a copy is taken.
 base_tree() {
 	local which=$1 copy commit
-	case $which in
-	mainline | lts)
+	if [ ! -d "$which" ] && [[ $which =~ ^(newest|[0-9]+\.[0-9][^/]*)$ ]]; then
 		fetch_kernel "$which"
 		readlink -f "$CACHE/src/$which"
 		return
-		;;
-	esac
+	fi
 
 	[ -f "$which/drivers/xen/Kconfig" ] ||
 		die "$which is not a Linux tree (no drivers/xen/Kconfig)" \
-		    -- "give --base mainline, lts, or the top folder of a tree"
+		    -- "give --base newest, a version such as 6.12, or the top folder of a tree"
+	! too_old "$(kernel_version "$which")" ||
+		die "$which is Linux $(kernel_version "$which"), and the series is made for $OLDEST_BASE and newer" \
+		    -- "give --base a newer tree"
 	if commit=$(git -C "$which" rev-parse --verify -q HEAD 2> /dev/null); then
 		copy=$CACHE/src/own-${commit:0:12}
 		[ -z "$(git -C "$which" status --porcelain -uno)" ] ||
@@ -39,71 +48,6 @@ base_tree() {
 	echo "$copy"
 }
 
-# current_series BASE: prints the folder of a series that is the tree's as it
-# is now: patches/ itself, or one made for this run.
-current_series() {
-	if "$TOP/scripts/make-series" --fresh 2> /dev/null; then
-		echo "$TOP/patches"
-		return
-	fi
-	say "patches/ is older than the tree: testing a series made from the tree (scripts/make-series renews patches/)"
-	rm -rf "$CACHE/series"
-	"$TOP/scripts/make-series" --base "$1" --out "$CACHE/series" >&2 ||
-		die "the series cannot be made" -- "see the message above"
-	echo "$CACHE/series"
-}
-
-# Files that a folder of patches touches, one a line.
-touched() {
-	sed -n 's,^diff --git a/\(.*\) b/.*,\1,p' "$@" | sort -u
-}
-
-# For commits that nobody sees; who runs this need not have told git a name.
-git_identity() {
-	export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
-	export GIT_AUTHOR_NAME=run GIT_AUTHOR_EMAIL=run@localhost
-	export GIT_COMMITTER_NAME=run GIT_COMMITTER_EMAIL=run@localhost
-}
-
-# apply_series BASE SERIES REPO: `git am` in a repository that tracks just the
-# touched files of BASE.
-apply_series() {
-	local base=$1 series=$2 repo=$3 patches removal stock file
-	patches=("$series"/[0-9]*.patch)
-	removal=${patches[-1]}
-	git_identity
-
-	stock=$(git hash-object "$base/drivers/xen/evtchn.c" 2> /dev/null || echo none)
-	if ! grep -q "^index $stock\.\." "$removal"; then
-		say "drivers/xen/evtchn.c of this base is not the one the series was made for: removing it without the last patch"
-		unset 'patches[-1]'
-	fi
-	if ! grep -q 'define kzalloc_obj(' "$base/include/linux/slab.h" ||
-	   grep -q 'MODULE_INFO(import_ns, __stringify' "$base/include/linux/module.h"; then
-		patches+=("$series"/backport/[0-9]*.patch)
-	fi
-
-	rm -rf "$repo"
-	mkdir -p "$repo"
-	git -C "$repo" init -q
-	touched "${patches[@]}" "$removal" | while read -r file; do
-		[ -e "$base/$file" ] || continue
-		mkdir -p "$repo/$(dirname "$file")"
-		cp "$base/$file" "$repo/$file"
-	done
-	git -C "$repo" add -A
-	git -C "$repo" commit -qm base
-	git -C "$repo" tag base
-	if ! git -C "$repo" am -q "${patches[@]}" > "$repo.log" 2>&1; then
-		die "$(grep -m1 '^Patch failed' "$repo.log"): $(grep -m1 '^error:' "$repo.log")" \
-		    -- "see $repo.log; the tree is $base"
-	fi
-	if [ -e "$repo/drivers/xen/evtchn.c" ]; then
-		git -C "$repo" rm -q drivers/xen/evtchn.c
-		git -C "$repo" commit -qm 'xen/evtchn: remove the single-file driver'
-	fi
-}
-
 # guest_edits BASE TREE: what the guest's kernels need beside the series. They do
 # nothing in a kernel that has neither KASAN nor KCSAN nor GCOV.
 guest_edits() {
@@ -121,15 +65,19 @@ guest_edits() {
 	file=scripts/Makefile.lib
 	awk '{ print }
 	     !done && $0 == "ifeq ($(CONFIG_KCSAN),y)" {
-		print "ifeq ($(KBUILD_EXTMOD)$(filter drivers/xen/evtchn,$(obj)),)"
-		print "KCSAN_SANITIZE := n"
+		print "KCSAN_SANITIZE = $(if $(KBUILD_EXTMOD)$(filter drivers/xen/evtchn/%,$(obj)/$(target-stem)),,n)"
+		print "ifeq ($(KBUILD_EXTMOD),)"
 		print "KCSAN_INSTRUMENT_BARRIERS := $(if $(filter kernel kernel/locking kernel/rcu kernel/sched lib,$(obj)),y)"
 		print "endif"
 		done = 1
 	     }' "$base/$file" > "$tree/$file.new"
 	renew "$tree/$file"
-	file=drivers/xen/evtchn/Makefile
-	{ cat "$CACHE/am/${base##*/}/$file"; echo 'GCOV_PROFILE := y'; } > "$tree/$file.new"
+	file=drivers/xen/Makefile
+	{
+		cat "$CACHE/am/${base##*/}/$file"
+		sed -n 's/^xen-evtchn-y.*addprefix evtchn\/,\(.*\))$/\1/p' "$CACHE/am/${base##*/}/$file" |
+			tr ' ' '\n' | sed -n 's,..*,GCOV_PROFILE_evtchn/& := y,p'
+	} > "$tree/$file.new"
 	renew "$tree/$file"
 }
 
@@ -150,10 +98,11 @@ patched_tree() {
 	apply_series "$base" "$series" "$repo"
 
 	if [ ! -e "$tree/.complete" ]; then
-		rm -rf "$tree"
+		rm -rf "$tree" "$tree.new"
 		mkdir -p "$CACHE/tree"
 		# Links, as nothing is written in place: see below.
-		cp -al "$base" "$tree"
+		cp -al "$base" "$tree.new"
+		mv "$tree.new" "$tree"
 	fi
 	# What an earlier series added and this one has not goes; so does the
 	# removed file.
@@ -168,7 +117,7 @@ patched_tree() {
 	git -C "$repo" ls-files > "$tree/.touched.new"
 	while read -r file; do
 		# guest_edits() has its last word on this one.
-		[ "$file" != drivers/xen/evtchn/Makefile ] || continue
+		[ "$file" != drivers/xen/Makefile ] || continue
 		cmp -s "$repo/$file" "$tree/$file" && continue
 		mkdir -p "$tree/$(dirname "$file")"
 		rm -f "$tree/$file"

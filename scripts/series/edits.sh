@@ -53,10 +53,9 @@ edit() {
 	[ -e "$1" ] || die "$BASE has no $1" -- "give the --base of a kernel that has it"
 	case $1 in
 	drivers/xen/Makefile)
-		local line=$'obj-$(CONFIG_XEN_DEV_EVTCHN)\t\t+= xen-evtchn.o'
-		replace "$1" "$line" "$line" "${line/xen-evtchn.o/evtchn\/}"
-		line=$'xen-evtchn-y\t\t\t\t:= evtchn.o'
-		replace "$1" "$line" "$line" ''
+		local line=$'xen-evtchn-y\t\t\t\t:= evtchn.o'
+		replace "$1" "$line" "$line" \
+			"${line/evtchn.o/\$(addprefix evtchn/,core.o ring.o ioctl.o bind.o)}"$'\nobj-$(CONFIG_XEN_EVTCHN_KUNIT_TEST)\t+= evtchn/tests/'
 		;;
 	drivers/xen/Kconfig)
 		kconfig_entry "$1"
@@ -65,7 +64,8 @@ edit() {
 		after "$1" 'TARGETS += x86/bugs' 'TARGETS += xen'
 		;;
 	Documentation/userspace-api/index.rst)
-		after "$1" '   isapnp' '   xen-evtchn'
+		# The list is in no order, and grows at its end.
+		after "$1" '   dcdbas' '   xen-evtchn'
 		;;
 	MAINTAINERS)
 		maintainers

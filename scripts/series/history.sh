@@ -6,7 +6,8 @@
 #   Files: PATH...    files of the tree that the step adds; PATH/ for all below
 #   Edit: PATH...     the kernel's files that it changes, as edits.sh says
 #   Remove: PATH      the kernel's file that it removes
-#   Context: N        lines of context, if 3 are not the same in all kernels
+#   Context: N        lines of context, if 3 are not the same in all kernels; 1
+#                     is the least with which git knows a place again
 
 # field NAME STEP: the words of a step's header lines of that name.
 field() {
@@ -106,6 +107,7 @@ series() {
 	done
 	# What GNU patch can take, which a binary removal is not.
 	{
+		echo "# Made on Linux $(kernel_version "$BASE")."
 		echo "# For quilt and packages. Linux before 6.13: backport/ as well."
 		(cd "$dir" && grep -L '^GIT binary patch' [0-9]*.patch)
 	} > "$dir/series"

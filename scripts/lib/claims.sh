@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# What scripts/test runs, in this order.
+
+# Name, and what it claims. The function is check_NAME, or for a guest run the
+# options of scripts/run stand in GUESTS.
+CHECKS="
+shellcheck      every script is clean
+series-check    patches/ are what make-series makes of the tree, byte for byte
+series-am       git am takes patches/*.patch on the newest release and the one before
+series-bases    git am takes the series on every kernel that a suite has, each edit in its place
+series-am-lts   git am takes all but the removal on 6.12, as README says
+series-steps    drivers/xen and the selftests build after every patch, without a warning
+checkpatch      checkpatch --strict passes on every patch
+sparse          sparse and W=1 find nothing in drivers/xen/evtchn
+uapi            the user ABI is unchanged: every number, size and offset of the header
+check-uapi      the kernel's check-uapi.sh finds no change of the header's structures
+header          the header compiles alone, in C and C++, -pedantic
+kernel-doc      every comment of the driver's functions and structures is right
+maintainers     get_maintainer names Xen's for every new file
+pages           the page has no mistake of markup, nor the manual page
+spelling        codespell finds nothing, with the kernel's list
+quilt           quilt push -a takes patches/series on the newest and 6.12
+rpm             rpmbuild -bp takes patches/series
+module-path     modules_install puts the module where the stock driver's is
+drift           run tells what a newer kernel changed, and make-series follows it
+example         the page's example, from its text, compiles and does what it says
+program         run -- FILE: output, exit status and arguments come through unchanged
+crash           run tells a crashed guest, with its last words
+hang            run tells a hung guest
+refusals        run refuses what it cannot do, with the next step
+model           spin finds the lost wake-up in the stock driver, and none in ours
+kunit           the ring does what a plain queue does, and loses no wake-up
+"
+# Waits more than it works: begins before the guests and is told after them.
+IDLE_CHECK="
+idle            run waits for a guest that sleeps 150 s, and tells a machine that stands still
+"
+# After the guests, one of which it uses.
+LAST_CHECKS="
+defects         each defect: the stock driver fails its test, ours passes it
+bench           no operation costs more than it did, in instructions against stock's
+"
+GUESTS="
+guest-pv-2      --smp 2
+guest-pv-2l     --fifo 0 --only evtchn_test
+guest-pvh       --pvh --smp 1
+guest-icount    --icount --only evtchn_test
+guest-builtin   --builtin --only evtchn_test
+guest-xen       --xen newest
+guest-threadirqs --append threadirqs --only evtchn_test --only evtchn_storm_test
+guest-6.12      --base 6.12 --only evtchn_test
+stock-pv        --stock --only evtchn_test
+"
+# Only with --all, or by name.
+LONG_CHECKS="
+variants        no warning, W=1: 6.12, clang, i386, arm64, allmodconfig, built in; off is off
+coccicheck      coccicheck finds nothing in the driver
+selftest-tar    the selftests run from the archive that gen_tar makes
+coverage        every line of the driver is run by a test, or has a reason not to be
+distro          Debian's own configuration builds the driver as it built stock's
+hosts           scripts/run works from nothing on the Debian releases that are not this one
+"
+LONG_GUESTS="
+guest-pv-1      --smp 1
+guest-all-2l    --fifo 0
+guest-pvh-2l    --pvh --smp 1 --fifo 0
+stock-pv-2l     --stock --only evtchn_test --fifo 0
+stock-6.12      --stock --only evtchn_test --base 6.12
+stock-pvh       --stock --only evtchn_test --pvh --smp 1
+stock-pvh-2l    --stock --only evtchn_test --pvh --smp 1 --fifo 0
+guest-debug     --kernel debug
+guest-kcsan     --kernel kcsan
+"
