@@ -65,17 +65,16 @@ apply_series() {
 
 # does_not_apply BASE SERIES LOG: which patch, where, and how the series is renewed.
 does_not_apply() {
-	local base=$1 series=$2 log=$3 patch place which=$1 made version
+	local base=$1 series=$2 log=$3 patch place which=$1 made version next
 	patch=$(sed -n 's/^Patch failed at 0*\([0-9]*\) \(.*\)/\1 (\2)/p' "$log")
 	place=$(sed -n 's/^error: \(patch failed: \)*\(.*\):\([0-9][0-9]*\)$/\2, line \3/p' "$log" | head -1)
 	[ -n "$place" ] || place=$(sed -n 's/^error: //p' "$log" | head -1)
 	[ ! "$base" -ef "$CACHE/src/newest" ] || which=newest
 	made=$(made_on "$series") version=$(kernel_version "$base")
-	dpkg --compare-versions "$made" lt "$version" ||
-		die "patch $patch does not apply: $place; the series was made on Linux $made, this is $version" \
-		    -- "see $log; has this tree other changes there?"
-	die "patch $patch does not apply: $place; the series was made on Linux $made, this is $version" \
-	    -- "scripts/make-series --base $which renews patches/ for it, or says what to adapt (git's words: $log)"
+	next="see $log; has this tree other changes there?"
+	! dpkg --compare-versions "$made" lt "$version" ||
+		next="scripts/make-series --base $which renews patches/ for it, or says what to adapt (git's words: $log)"
+	die "patch $patch does not apply: $place; the series was made on Linux $made, this is $version" -- "$next"
 }
 
 # made_on SERIES: the version of the kernel that it was made from.

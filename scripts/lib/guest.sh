@@ -104,14 +104,18 @@ is_silent() {
 	[ "$quiet" -ge $SILENT_AFTER ]
 }
 
+# cpu_ms PID: CPU time of all threads.
+cpu_ms() {
+	cat /proc/"$1"/task/*/schedstat 2> /dev/null | awk '{ ns += $1 } END { printf "%d\n", ns / 1e6 }'
+}
+
 # stands_still PID: whether QEMU, of a guest that is silent, runs nothing at all. One
 # that waits takes 40 ms in this time, and one that hangs in a loop all of it.
 stands_still() {
-	local before after
-	before=$(cat /proc/"$1"/task/*/schedstat 2> /dev/null | awk '{ ns += $1 } END { print int(ns / 1e6) }')
+	local before
+	before=$(cpu_ms "$1")
 	sleep 3
-	after=$(cat /proc/"$1"/task/*/schedstat 2> /dev/null | awk '{ ns += $1 } END { print int(ns / 1e6) }')
-	[ $((after - before)) -lt 10 ]
+	[ $(($(cpu_ms "$1") - before)) -lt 10 ]
 }
 
 # run_guest KERNEL RUN [OUTPUT]: boots; the job's output goes to standard
