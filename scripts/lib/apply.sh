@@ -40,8 +40,7 @@ apply_series() {
 		say "drivers/xen/evtchn.c of this base is not the one the series was made for: removing it without the last patch"
 		unset 'patches[-1]'
 	fi
-	if ! grep -q 'define kzalloc_obj(' "$base/include/linux/slab.h" ||
-	   grep -q 'MODULE_INFO(import_ns, __stringify' "$base/include/linux/module.h"; then
+	if ! grep -q 'define kzalloc_obj(' "$base/include/linux/slab.h"; then
 		patches+=("$series"/backport/[0-9]*.patch)
 	fi
 

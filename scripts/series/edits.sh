@@ -48,24 +48,31 @@ maintainers() {
 	mv MAINTAINERS.new MAINTAINERS
 }
 
-# edit FILE
+# edit FILE[:PART]
 edit() {
-	[ -e "$1" ] || die "$BASE has no $1" -- "give the --base of a kernel that has it"
+	local file=${1%%:*} line=$'xen-evtchn-y\t\t\t\t:= evtchn.o'
+	[ -e "$file" ] || die "$BASE has no $file" -- "give the --base of a kernel that has it"
 	case $1 in
-	drivers/xen/Makefile)
-		local line=$'xen-evtchn-y\t\t\t\t:= evtchn.o'
-		replace "$1" "$line" "$line" \
-			"${line/evtchn.o/\$(addprefix evtchn/,core.o ring.o ioctl.o bind.o)}"$'\nobj-$(CONFIG_XEN_EVTCHN_KUNIT_TEST)\t+= evtchn/tests/'
+	drivers/xen/Makefile:kunit)
+		after "$file" "$line" $'obj-$(CONFIG_XEN_EVTCHN_KUNIT_TEST)\t+= evtchn/tests/'
 		;;
-	drivers/xen/Kconfig)
-		kconfig_entry "$1"
+	drivers/xen/Makefile:driver)
+		replace "$file" "$line" "$line" \
+			"${line/evtchn.o/\$(addprefix evtchn/,core.o ioctl.o bind.o ring.o)}"
+		;;
+	drivers/xen/Kconfig:kunit)
+		line=$(($(once "$file" 'config XEN_BACKEND') - 1))
+		sed -i "$line"'s,^$,\nsource "drivers/xen/evtchn/tests/Kconfig"\n,' "$file"
+		;;
+	drivers/xen/Kconfig:driver)
+		kconfig_entry "$file"
 		;;
 	tools/testing/selftests/Makefile)
-		after "$1" 'TARGETS += x86/bugs' 'TARGETS += xen'
+		after "$file" 'TARGETS += x86/bugs' 'TARGETS += xen'
 		;;
 	Documentation/userspace-api/index.rst)
 		# The list is in no order, and grows at its end.
-		after "$1" '   dcdbas' '   xen-evtchn'
+		after "$file" '   dcdbas' '   xen-evtchn'
 		;;
 	MAINTAINERS)
 		maintainers
@@ -80,9 +87,9 @@ edit() {
 kconfig_entry() {
 	local first next
 	first=$(once "$1" 'config XEN_DEV_EVTCHN')
-	next=$(once "$1" 'config XEN_BACKEND')
+	next=$(once "$1" 'source "drivers/xen/evtchn/tests/Kconfig"')
 	[ "$(sed -n "$first,$((next - 1))s/^config //p" "$1")" = XEN_DEV_EVTCHN ] ||
-		die "$1 of $BASE has something between XEN_DEV_EVTCHN and XEN_BACKEND" \
+		die "$1 of $BASE has something between XEN_DEV_EVTCHN and the tests" \
 		    -- "adapt the edit in scripts/series/edits.sh to this kernel"
 	awk -v first="$first" -v next_="$next" '
 		NR == first { print "source \"drivers/xen/evtchn/Kconfig\"\n" }
@@ -95,8 +102,8 @@ kconfig_entry() {
 backport() {
 	sed -i -e 's/\bkzalloc_obj(\(\*[a-z_]*\), /kzalloc(sizeof(\1), /' \
 		-e 's/\bkvmalloc_objs(\(\*[a-z_]*\), \([^,()]*\), /kvmalloc_array(\2, sizeof(\1), /' \
+		-e 's/\bkvzalloc_objs(\(\*[a-z_]*\), \([^,()]*\), /kvcalloc(\2, sizeof(\1), /' \
 		drivers/xen/evtchn/*.c
-	sed -i 's/^MODULE_IMPORT_NS("\(.*\)");/MODULE_IMPORT_NS(\1);/' drivers/xen/evtchn/tests/*.c
 	! grep -nE 'alloc(_flex|_objs?)\(' drivers/xen/evtchn/*.c >&2 ||
 		die "the backport does not know these allocations" -- "adapt backport() in scripts/series/edits.sh"
 	! git diff --quiet || die "the backport changes nothing" -- "drop it from make-series"

@@ -4,7 +4,8 @@
 # A step is a file scripts/series/NN-NAME: header lines, an empty line, and the
 # commit message. The header lines are
 #   Files: PATH...    files of the tree that the step adds; PATH/ for all below
-#   Edit: PATH...     the kernel's files that it changes, as edits.sh says
+#   Diff: NAME        scripts/series/NAME, a diff of the kernel's files
+#   Edit: PATH[:PART] the kernel's files that it changes, as edits.sh says
 #   Remove: PATH      the kernel's file that it removes
 #   Context: N        lines of context, if 3 are not the same in all kernels; 1
 #                     is the least with which git knows a place again
@@ -32,6 +33,13 @@ files_of() {
 	done < <(field Files "$1")
 }
 
+# kernels_files STEP: those that it changes or removes, of the kernel's own.
+kernels_files() {
+	local diff
+	field '\(Edit\|Remove\)' "$1" | sed 's/:.*//'
+	while read -r diff; do touched "$TOP/scripts/series/$diff"; done < <(field Diff "$1")
+}
+
 check_steps() {
 	local step all
 	all=$(for step in "${STEPS[@]}"; do files_of "$step"; done)
@@ -53,6 +61,14 @@ commit() {
 	GIT_AUTHOR_DATE=$date GIT_COMMITTER_DATE=$date git commit -q --cleanup=verbatim -F "$2"
 }
 
+# apply_diff NAME: the numbers of lines need not be right, nor those of its
+# headers, so that it can be changed by hand. One line of context is enough, as
+# what the edit makes of each base is compared with what the patch makes of it.
+apply_diff() {
+	git apply --recount -C1 "$TOP/scripts/series/$1" ||
+		die "$1 does not apply to $BASE (above)" -- "adapt scripts/series/$1 to this kernel"
+}
+
 # The kernel's files that the series touches, then a commit for each step.
 make_history() {
 	local step path number=0
@@ -62,13 +78,14 @@ make_history() {
 	git config diff.algorithm myers
 	git config diff.renames false
 
-	{ printf '%s\n' "${TREE[@]}"; for step in "${STEPS[@]}"; do field '\(Edit\|Remove\)' "$step"; done; } |
+	{ printf '%s\n' "${TREE[@]}"; for step in "${STEPS[@]}"; do kernels_files "$step"; done; } |
 		while read -r path; do [ ! -e "$BASE/$path" ] || keep "$path" "$BASE"; done
 	commit 0 <(echo base)
 	git tag base
 
 	for step in "${STEPS[@]}"; do
 		while read -r path; do keep "$path" "$TOP"; done < <(files_of "$step")
+		while read -r path; do apply_diff "$path"; done < <(field Diff "$step")
 		while read -r path; do edit "$path"; done < <(field Edit "$step")
 		while read -r path; do
 			[ -e "$path" ] || die "$BASE has no $path" -- "give the --base of a kernel that has it"

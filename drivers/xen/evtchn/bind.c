@@ -2,14 +2,17 @@
 /*
  * Bindings: ports and irqs of open files, and all that is said to Xen.
  */
+#include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/cleanup.h>
 #include <linux/err.h>
-#include <linux/gfp.h>
 #include <linux/interrupt.h>
-#include <linux/nospec.h>
-#include <linux/rcupdate.h>
-#include <linux/rwsem.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
-#include <linux/wait_bit.h>
 
 #include <xen/events.h>
 #include <xen/xenbus.h>
@@ -17,497 +20,300 @@
 
 #include "evtchn.h"
 
-/*
- * Every live binding of every file, by port: a port has one owner in the whole
- * domain. An array of rows, as the event core has one for irqs: in an xarray,
- * NOTIFY would spend as much time on the search as on all else. A row is made
- * when its first port is bound and stays until the module goes. Rows are shared
- * by all files, hence charged to no one's memory cgroup. Read under RCU.
- */
-#define EVTCHN_ROW_PORTS	(PAGE_SIZE / sizeof(struct evtchn_binding *))
-static struct evtchn_binding __rcu **evtchn_rows[EVTCHN_FIFO_NR_CHANNELS /
-						  EVTCHN_ROW_PORTS];
-
-/* Bindings are many: 40 bytes on 64-bit, of which kmalloc() would make 64. */
-static struct kmem_cache *evtchn_binding_cache;
-
-/*
- * Held from the hypercall that makes a port until the event core maps it, so
- * that BIND_STATIC cannot slip in between and take the port of another file.
- */
-static DEFINE_MUTEX(evtchn_claim_lock);
-
-/*
- * Held for writing from before a save until the dead bindings of a restore are
- * known as such, for reading by release: a file may be put by a kworker, which
- * is not frozen, and must not let go of a number that is another's by now.
- */
-static DECLARE_RWSEM(evtchn_save_sem);
-
-/**
- * struct evtchn_request - what a bind command wants from Xen
- * @op:		EVTCHNOP_* that makes the port; unused if @is_static
- * @is_static:	the port exists since the domain was built; never close it
- * @port:	where the number is: in @arg, or the caller's static port
- * @arg:	the hypercall's argument
- */
-struct evtchn_request {
-	unsigned int op;
-	bool is_static;
-	evtchn_port_t *port;
-	union {
-		struct evtchn_bind_virq virq;
-		struct evtchn_bind_interdomain interdomain;
-		struct evtchn_alloc_unbound unbound;
-	} arg;
+/* &uevtchn_binding.state; see "the states of a binding". */
+enum {
+	UEVTCHN_MASKED	= BIT(0), /* set: interrupt; cleared: write() */
+	UEVTCHN_MISSED	= BIT(1), /* set: interrupt; cleared: write() */
+	UEVTCHN_CLOSING	= BIT(2), /* set when the irq goes; never cleared */
 };
 
-/* Whether the event core delivers @port to anybody, in or out of the driver. */
-static bool port_is_mapped(evtchn_port_t port)
-{
-	int irq;
-
-	/* The core frees what irq_from_evtchn() looks at by RCU. */
-	rcu_read_lock();
-	irq = irq_from_evtchn(port);
-	rcu_read_unlock();
-
-	return irq >= 0;
-}
-
-/* EVTCHNSTAT_* of one of our ports, or Xen's error. */
-static int port_status(evtchn_port_t port)
-{
-	struct evtchn_status status = { .dom = DOMID_SELF, .port = port };
-	int rc = HYPERVISOR_event_channel_op(EVTCHNOP_status, &status);
-
-	return rc ?: status.status;
-}
-
-/* Whether BIND_STATIC may have @port, as far as Xen knows: 0 or an error. */
-static int check_static_port(evtchn_port_t port)
-{
-	int status = port_status(port);
-
-	switch (status) {
-	case EVTCHNSTAT_closed:
-		return -ENOENT;
-	case EVTCHNSTAT_unbound:
-	case EVTCHNSTAT_interdomain:
-		return 0;
-	case EVTCHNSTAT_pirq:
-	case EVTCHNSTAT_virq:
-	case EVTCHNSTAT_ipi:
-		/* These are the kernel's, even while it has them unmapped. */
-		return -EBUSY;
-	default:
-		return status < 0 ? status : -EINVAL;
-	}
-}
-
-/*
- * The core failed to map @port. When it gave up late it closed the port, when
- * it gave up early it did not, and the error is the same: ask Xen. A port that
- * is mapped or of another kind has a new owner by now. All that remains is a
- * port of the same kind that the kernel made, and has not mapped, in between.
+/**
+ * struct uevtchn_binding - a port of a file
+ * @node:	in @file->table
+ * @file:	the owner; constant
+ * @state:	UEVTCHN_* flags
+ * @port:	local port number; constant
+ * @restores:	xen_evtchn_restores when the port was bound; constant. The port
+ *		is lost if there was a restore since
+ * @irq:	what the event core gave, or -1 if it was given back after a
+ *		restore. Under @file->bind_lock
  */
-static void close_unless_closed(evtchn_port_t port, unsigned int op)
-{
-	int status = port_status(port);
-	bool left;
-
-	/* The other end may have connected, or gone, in the meantime. */
-	if (op == EVTCHNOP_bind_virq)
-		left = status == EVTCHNSTAT_virq;
-	else
-		left = status == EVTCHNSTAT_unbound ||
-		       status == EVTCHNSTAT_interdomain;
-
-	if (left && !port_is_mapped(port))
-		xen_evtchn_close(port);
-}
-
-/*
- * Makes the port of @req, or checks it if static, and has the core map it.
- *
- * Ownership: when this fails, the port that it made is closed exactly once and
- * a static one not at all; when it succeeds, the port is let go of together
- * with the irq, by evtchn_put() or unbind_from_irqhandler(), and by nobody
- * else. Two exceptions are the core's: a new port that it has mapped already
- * belongs to the mapping's owner, who closes it; and if the core runs out of
- * memory for the number's tables, it closes the port, static or not.
- *
- * Returns the irq or an error.
- */
-static int claim_port(struct evtchn_request *req)
-{
+struct uevtchn_binding {
+	struct hlist_node node;
+	struct uevtchn_file *file;
+	atomic_t state;
 	evtchn_port_t port;
-	int irq, rc;
+	unsigned int restores;
+	int irq;
+};
 
-	guard(mutex)(&evtchn_claim_lock);
-
-	if (req->is_static)
-		rc = check_static_port(*req->port);
-	else
-		rc = HYPERVISOR_event_channel_op(req->op, &req->arg);
-	if (rc)
-		return rc;
-	port = *req->port;
-
-	/*
-	 * A new port that is mapped: its owner's port was closed behind the
-	 * owner's back, and the owner will close this one. A static port can
-	 * be anybody's; xenstore's is the kernel's before it is mapped.
-	 */
-	if (port_is_mapped(port) || (req->is_static && port == xen_store_evtchn))
-		return -EBUSY;
-
-	irq = bind_evtchn_to_irq_lateeoi(port);
-	if (irq < 0) {
-		if (!req->is_static)
-			close_unless_closed(port, req->op);
-		return irq;
-	}
-
-	/* Cannot fail: the port was mapped above. */
-	evtchn_make_refcounted(port, req->is_static);
-
-	/* Its owner may have closed it while it was not mapped yet. */
-	if (req->is_static) {
-		rc = check_static_port(port);
-		if (rc) {
-			evtchn_put(port);
-			return rc;
-		}
-	}
-
-	return irq;
+/* A restore happens while no program is in the kernel: the value is stable. */
+static bool is_lost(const struct uevtchn_binding *binding)
+{
+	return binding->restores != xen_evtchn_restores;
 }
 
-/* An event for @binding, or a further one while it is masked. */
-static irqreturn_t evtchn_interrupt(int irq, void *data)
+static struct hlist_head *list_of(struct uevtchn_file *file, evtchn_port_t port)
 {
-	struct evtchn_binding *binding = data;
-	int new, old = atomic_read(&binding->state);
-
-	/* Fully ordered; pairs with the same in evtchn_enable(). */
-	do {
-		new = old | (old & EVTCHN_MASKED ? EVTCHN_MISSED :
-						   EVTCHN_MASKED);
-	} while (!atomic_try_cmpxchg(&binding->state, &old, new));
-
-	if (!(old & (EVTCHN_MASKED | EVTCHN_CLOSING)))
-		evtchn_file_event(binding->file, binding->port);
-
-	return IRQ_HANDLED;
+	return &file->table[port & (file->table_size - 1)];
 }
 
-/* Where the binding of @port is; NULL if its row was not needed yet. */
-static struct evtchn_binding __rcu **port_slot(evtchn_port_t port)
+/*
+ * Looks a port of @file up, as it is now or as it was before a restore. The
+ * caller holds one of the two locks as long as it uses the result.
+ */
+static struct uevtchn_binding *find_binding(struct uevtchn_file *file,
+					    evtchn_port_t port, bool lost)
 {
-	unsigned int nr = port / EVTCHN_ROW_PORTS;
-	struct evtchn_binding __rcu **row;
+	struct uevtchn_binding *binding;
 
-	if (nr >= ARRAY_SIZE(evtchn_rows))
+	lockdep_assert(lockdep_is_held(&file->lock) ||
+		       lockdep_is_held(&file->bind_lock));
+
+	if (!file->table)
 		return NULL;
-	nr = array_index_nospec(nr, ARRAY_SIZE(evtchn_rows));
-	/* Pairs with cmpxchg() in insert_binding(). */
-	row = READ_ONCE(evtchn_rows[nr]);
-
-	return row ? &row[port % EVTCHN_ROW_PORTS] : NULL;
-}
-
-/*
- * Makes @binding known: 0, -ENOMEM, or -EBUSY, which is never seen: who had the
- * port took the binding out before letting go of it. The core has mapped the
- * port, so it is in range. Not inlined, so that a test can let it fail.
- */
-static noinline int insert_binding(struct evtchn_binding *binding)
-{
-	evtchn_port_t port = binding->port;
-	struct evtchn_binding __rcu **row;
-
-	if (!port_slot(port)) {
-		row = (void *)get_zeroed_page(GFP_KERNEL);
-		if (!row)
-			return -ENOMEM;
-		/* Unless somebody was faster. Pairs with port_slot(). */
-		if (cmpxchg(&evtchn_rows[port / EVTCHN_ROW_PORTS], NULL, row))
-			free_page((unsigned long)row);
-	}
-
-	/* Fully ordered: whoever finds the binding finds it complete. */
-	return cmpxchg(port_slot(port), NULL, RCU_INITIALIZER(binding)) ? -EBUSY : 0;
-}
-
-/*
- * Looks up a port of @file; another file's is as good as none. Under RCU, as
- * the other file may let go of it now.
- */
-static struct evtchn_binding *find_binding(struct evtchn_file *file,
-					   evtchn_port_t port)
-{
-	struct evtchn_binding __rcu **slot = port_slot(port);
-	struct evtchn_binding *binding;
-
-	if (!slot)
-		return NULL;
-	binding = rcu_dereference(*slot);
-
-	return binding && binding->file == file ? binding : NULL;
-}
-
-/* The same for bind and unbind, which keep what they find. */
-static struct evtchn_binding *find_own_binding(struct evtchn_file *file,
-					       evtchn_port_t port)
-{
-	lockdep_assert_held(&file->bind_lock);
-	guard(rcu)();
-
-	return find_binding(file, port);
-}
-
-static bool has_users(const struct evtchn_binding *binding)
-{
-	/* Pairs with put_binding(): what a user did is over when it is gone. */
-	return atomic_read_acquire(&binding->state) >= EVTCHN_USER;
-}
-
-static void put_binding(struct evtchn_binding *binding)
-{
-	int state = atomic_sub_return(EVTCHN_USER, &binding->state);
-
-	/*
-	 * Fully ordered: after all that this user did, which pairs with
-	 * has_users(), and before the look for a sleeper, which pairs with
-	 * wait_var_event() in remove_binding().
-	 */
-	if (unlikely(state & EVTCHN_CLOSING) && state < EVTCHN_USER)
-		wake_up_var(&binding->state);
-}
-
-/*
- * First half of unbinding: after it nobody finds or uses @binding, but for its
- * handler, which pushes no more. Returns whether @binding was alive, that is,
- * whether its port is its own.
- */
-static bool remove_binding(struct evtchn_binding *binding)
-{
-	bool alive = unrcu_pointer(cmpxchg(port_slot(binding->port),
-					   RCU_INITIALIZER(binding), NULL)) == binding;
-
-	atomic_or(EVTCHN_CLOSING, &binding->state);
-	/* Pairs with put_binding(). */
-	wait_var_event(&binding->state, !has_users(binding));
-
-	return alive;
-}
-
-/* Both halves: lets go of irq and port. @binding is off its file's list. */
-static void free_binding(struct evtchn_binding *binding)
-{
-	unsigned int irq = binding->irq;
-
-	if (!remove_binding(binding)) {
-		/* By irq, as the port may be another's by now. */
-		unbind_from_irqhandler(irq, binding);
-	} else {
-		free_irq(irq, binding);
-		/*
-		 * Another handler on the line waits for the EOI that write()
-		 * owed. If there is none, the line is shut down, and what is
-		 * pending on a static port is kept for its next owner.
-		 */
-		if (atomic_read(&binding->state) & EVTCHN_MASKED)
-			xen_irq_lateeoi(irq, 0);
-		evtchn_put(binding->port);
-	}
-	kfree_rcu(binding, rcu);
-}
-
-/* Everything of a bind that needs @file->bind_lock; -errno or 0. */
-static int add_binding(struct evtchn_file *file, struct evtchn_request *req,
-		       struct evtchn_binding *binding)
-{
-	int irq, rc;
-
-	lockdep_assert_held(&file->bind_lock);
-
-	if (req->is_static && find_own_binding(file, *req->port))
-		return -EISCONN;
-
-	/* First, as it is harmless to have too much if the rest fails. */
-	rc = evtchn_ring_reserve(&file->ring, file->nr_bindings + 1);
-	if (rc)
-		return rc;
-
-	irq = claim_port(req);
-	if (irq < 0)
-		return irq;
-
-	binding->file = file;
-	binding->port = *req->port;
-	binding->irq = irq;
-	atomic_set(&binding->state, 0);
-
-	/* The event of a port that had the number before a restore. */
-	if (unlikely(file->lost_ports))
-		evtchn_ring_withdraw(&file->ring, binding->port);
-
-	/* Before the handler: what it makes readable must be writable. */
-	rc = insert_binding(binding);
-	if (rc)
-		goto put_port;
-
-	rc = request_irq(irq, evtchn_interrupt, IRQF_SHARED, file->name,
-			 binding);
-	if (rc)
-		goto remove;
-
-	hlist_add_head(&binding->node, &file->bindings);
-	file->nr_bindings++;
-	return 0;
-
-remove:
-	remove_binding(binding);
-put_port:
-	evtchn_put(binding->port);
-	return rc;
-}
-
-static int bind_port(struct evtchn_file *file, struct evtchn_request *req)
-{
-	struct evtchn_binding *binding;
-	int rc;
-
-	binding = kmem_cache_alloc(evtchn_binding_cache, GFP_KERNEL);
-	if (!binding)
-		return -ENOMEM;
-
-	rc = mutex_lock_killable(&file->bind_lock);
-	if (!rc) {
-		rc = add_binding(file, req, binding);
-		mutex_unlock(&file->bind_lock);
-	}
-	/* It may have been in its slot for a while. */
-	if (rc)
-		kfree_rcu(binding, rcu);
-
-	return rc;
-}
-
-/**
- * evtchn_bind_virq() - bind a virtual interrupt to a new port
- * @file: who gets the port
- * @virq: VIRQ_*; per-vCPU ones are bound on vCPU 0
- *
- * Context: process, may sleep.
- * Return: the port, > 0; Xen's error, -EEXIST if somebody has the VIRQ,
- * -EINVAL if there is no such VIRQ, -ENOSPC if ports ran out; -ENOMEM; -EINTR.
- */
-int evtchn_bind_virq(struct evtchn_file *file, u32 virq)
-{
-	struct evtchn_request req = {
-		.op = EVTCHNOP_bind_virq,
-		.port = &req.arg.virq.port,
-		.arg.virq = { .virq = virq, .vcpu = xen_vcpu_nr(0) },
-	};
-
-	return bind_port(file, &req) ?: *req.port;
-}
-
-/**
- * evtchn_bind_interdomain() - bind to a port that another domain offers
- * @file: who gets the local port
- * @remote_domain: the other domain, or DOMID_SELF
- * @remote_port: its port, unbound and offered to this domain
- *
- * Xen raises one event on the new port at once.
- *
- * Context: process, may sleep.
- * Return: the local port, > 0; Xen's error, -ESRCH for a domain and -EINVAL
- * for a port that is not there, -ENOSPC if ports ran out; -ENOMEM; -EINTR.
- */
-int evtchn_bind_interdomain(struct evtchn_file *file, domid_t remote_domain,
-			    evtchn_port_t remote_port)
-{
-	struct evtchn_request req = {
-		.op = EVTCHNOP_bind_interdomain,
-		.port = &req.arg.interdomain.local_port,
-		.arg.interdomain = {
-			.remote_dom = remote_domain,
-			.remote_port = remote_port,
-		},
-	};
-
-	return bind_port(file, &req) ?: *req.port;
-}
-
-/**
- * evtchn_bind_unbound() - make a port that another domain may bind to
- * @file: who gets the port
- * @remote_domain: the other domain, or DOMID_SELF
- *
- * Context: process, may sleep.
- * Return: the port, > 0; Xen's error, -ENOSPC if ports ran out; -ENOMEM;
- * -EINTR.
- */
-int evtchn_bind_unbound(struct evtchn_file *file, domid_t remote_domain)
-{
-	struct evtchn_request req = {
-		.op = EVTCHNOP_alloc_unbound,
-		.port = &req.arg.unbound.port,
-		.arg.unbound = {
-			.dom = DOMID_SELF,
-			.remote_dom = remote_domain,
-		},
-	};
-
-	return bind_port(file, &req) ?: *req.port;
-}
-
-/**
- * evtchn_bind_static() - take a port that exists since the domain was built
- * @file: who gets the port
- * @port: its number
- *
- * The port is never closed, whatever happens to the binding; but the event core
- * closes it if it has no memory for its tables of a high number.
- *
- * Context: process, may sleep.
- * Return: 0; -EINVAL for 0 and for a number that Xen has no port for, -ENOENT
- * for a free one, -EISCONN if @file has it, -EBUSY if another file or the
- * kernel has it; -ENOMEM; -EINTR.
- */
-int evtchn_bind_static(struct evtchn_file *file, evtchn_port_t port)
-{
-	struct evtchn_request req = { .is_static = true, .port = &port };
-
-	/* Xen has a port 0, reserved and thus of no use to ask for. */
-	if (!port)
-		return -EINVAL;
-
-	return bind_port(file, &req);
-}
-
-/* A binding whose port was lost in a restore, found by its former number. */
-static struct evtchn_binding *find_dead_binding(struct evtchn_file *file,
-						evtchn_port_t port)
-{
-	struct evtchn_binding *binding;
-
-	lockdep_assert_held(&file->bind_lock);
-
-	hlist_for_each_entry(binding, &file->bindings, node) {
-		if (binding->port == port)
+	hlist_for_each_entry(binding, list_of(file, port), node) {
+		if (binding->port == port && is_lost(binding) == lost)
 			return binding;
 	}
 
 	return NULL;
 }
 
+/* Makes the lists short enough for @bindings; those in use are moved. */
+static int reserve_table(struct uevtchn_file *file, unsigned int bindings)
+{
+	unsigned int i, old_size = file->table_size;
+	struct hlist_head *table, *old = file->table;
+	struct uevtchn_binding *binding;
+	struct hlist_node *next;
+
+	lockdep_assert_held(&file->bind_lock);
+
+	if (bindings <= old_size)
+		return 0;
+	bindings = max(UEVTCHN_MIN_SIZE, roundup_pow_of_two(bindings));
+	table = kvzalloc_objs(*table, bindings, GFP_KERNEL_ACCOUNT);
+	if (!table)
+		return -ENOMEM;
+
+	write_lock(&file->lock);
+	file->table = table;
+	file->table_size = bindings;
+	for (i = 0; i < old_size; i++) {
+		hlist_for_each_entry_safe(binding, next, &old[i], node)
+			hlist_add_head(&binding->node, list_of(file, binding->port));
+	}
+	write_unlock(&file->lock);
+
+	kvfree(old);
+	return 0;
+}
+
+/* When this returns, NOTIFY and write() are not in @binding any more. */
+static void remove_binding(struct uevtchn_binding *binding)
+{
+	guard(write_lock)(&binding->file->lock);
+
+	hlist_del(&binding->node);
+}
+
+static irqreturn_t uevtchn_interrupt(int irq, void *data)
+{
+	struct uevtchn_binding *binding = data;
+	int new, old = atomic_read(&binding->state);
+
+	do {
+		/* The last call comes from free_irq() itself, with DEBUG_SHIRQ. */
+		if (old & UEVTCHN_CLOSING)
+			return IRQ_HANDLED;
+		new = old | (old & UEVTCHN_MASKED ? UEVTCHN_MISSED :
+						    UEVTCHN_MASKED);
+	} while (!atomic_try_cmpxchg(&binding->state, &old, new));
+
+	if (!(old & UEVTCHN_MASKED))
+		uevtchn_ring_push(&binding->file->ring, binding->port);
+
+	return IRQ_HANDLED;
+}
+
+/*
+ * Gives the irq back, and with its last reference the port. All of it is done
+ * by irq: after a restore, the number of the port may be somebody else's.
+ */
+static void release_irq(struct uevtchn_binding *binding)
+{
+	int state = atomic_fetch_or(UEVTCHN_CLOSING, &binding->state);
+
+	/* Waits for the handler. */
+	free_irq(binding->irq, binding);
+	/*
+	 * Another handler of the irq waits for the EOI that write() owed. If
+	 * there is none, the irq is shut down, and an event that is pending on
+	 * a static port is kept for the next owner.
+	 */
+	if (state & UEVTCHN_MASKED)
+		xen_irq_lateeoi(binding->irq, 0);
+	evtchn_put_irq(binding->irq);
+}
+
+/*
+ * Gives the irqs of lost bindings back. What remains of such a binding is the
+ * number, so that UNBIND knows that it was the file's.
+ */
+static void release_lost_irqs(struct uevtchn_file *file)
+{
+	struct uevtchn_binding *binding;
+	unsigned int i;
+
+	lockdep_assert_held(&file->bind_lock);
+
+	for (i = 0; i < file->table_size; i++) {
+		hlist_for_each_entry(binding, &file->table[i], node) {
+			if (!is_lost(binding) || binding->irq < 0)
+				continue;
+			release_irq(binding);
+			binding->irq = -1;
+			file->nr_bindings--;
+		}
+	}
+	file->restores = xen_evtchn_restores;
+}
+
+/* Makes or checks the port of @req, and maps it to an irq: that, or an error. */
+static int make_port(struct uevtchn_request *req, bool is_static)
+{
+	int irq, rc = HYPERVISOR_event_channel_op(req->op, &req->arg);
+	struct evtchn_close close;
+
+	/* Some releases of Xen do not tell the state of Xen's own ports. */
+	if (is_static && rc == -EACCES)
+		return -EBUSY;
+	if (rc)
+		return rc;
+	if (is_static && req->arg.status.status == EVTCHNSTAT_closed)
+		return -ENOENT;
+	/*
+	 * Ports of other kinds are the kernel's, and so is xenstore's, even
+	 * while they are not mapped.
+	 */
+	if (is_static && ((req->arg.status.status != EVTCHNSTAT_unbound &&
+			   req->arg.status.status != EVTCHNSTAT_interdomain) ||
+			  *req->port == xen_store_evtchn))
+		return -EBUSY;
+
+	irq = bind_evtchn_to_irq_owned(*req->port, is_static);
+	/*
+	 * A new port that is mapped has an owner, who will close it: the port
+	 * was closed behind its back, or it was faster than we with BIND_STATIC.
+	 */
+	if (irq < 0 && irq != -EBUSY && !is_static) {
+		close.port = *req->port;
+		HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
+	}
+
+	return irq;
+}
+
+static int add_binding(struct uevtchn_file *file, struct uevtchn_request *req)
+{
+	struct uevtchn_binding *binding __free(kfree) = NULL;
+	bool is_static = req->op == EVTCHNOP_status;
+	int rc;
+
+	lockdep_assert_held(&file->bind_lock);
+
+	/*
+	 * This is for every command that binds, and also for those that were
+	 * under way when RESTRICT_DOMID took the lock.
+	 */
+	if (file->restrict_domid != UEVTCHN_UNRESTRICTED &&
+	    file->restrict_domid != req->allowed_to)
+		return -EACCES;
+	if (is_static && find_binding(file, *req->port, false))
+		return -EISCONN;
+	if (file->restores != xen_evtchn_restores)
+		release_lost_irqs(file);
+
+	binding = kzalloc_obj(*binding, GFP_KERNEL_ACCOUNT);
+	if (!binding)
+		return -ENOMEM;
+	/* Room that is not needed in the end does no harm. */
+	rc = uevtchn_ring_reserve(&file->ring, file->nr_bindings + 1) ?:
+	     reserve_table(file, file->nr_bindings + 1);
+	if (rc)
+		return rc;
+
+	binding->irq = make_port(req, is_static);
+	if (binding->irq < 0)
+		return binding->irq;
+	binding->file = file;
+	binding->port = *req->port;
+	binding->restores = xen_evtchn_restores;
+
+	/* The event of a port that had the number before a restore. */
+	if (find_binding(file, binding->port, true))
+		uevtchn_ring_withdraw(&file->ring, binding->port);
+
+	/* Before the first event, so that whoever reads it can write it. */
+	write_lock(&file->lock);
+	hlist_add_head(&binding->node, list_of(file, binding->port));
+	write_unlock(&file->lock);
+
+	rc = request_irq(binding->irq, uevtchn_interrupt, IRQF_SHARED,
+			 file->name, binding);
+	if (rc) {
+		remove_binding(binding);
+		evtchn_put_irq(binding->irq);
+		return rc;
+	}
+
+	file->nr_bindings++;
+	retain_and_null_ptr(binding);
+	return 0;
+}
+
 /**
- * evtchn_unbind() - give up a port
+ * uevtchn_init() - prepare a new file
+ * @file: the file, all zero
+ */
+void uevtchn_init(struct uevtchn_file *file)
+{
+	uevtchn_ring_init(&file->ring);
+	mutex_init(&file->bind_lock);
+	rwlock_init(&file->lock);
+	file->restores = xen_evtchn_restores;
+	file->restrict_domid = UEVTCHN_UNRESTRICTED;
+}
+
+/**
+ * uevtchn_bind() - make a port, or take a static one, for a file
+ * @file: who gets the port
+ * @req: which port; the number is in it afterwards
+ *
+ * When this fails, a port that it made is closed exactly once, a static one not
+ * at all, and nothing is left bound. When it succeeds, the port goes with the
+ * last reference to its irq, and a static one never.
+ *
+ * Context: process, may sleep.
+ * Return: 0; Xen's error. -EACCES if @file is restricted and may not have the
+ * port. For a static port -EISCONN if @file has it, -EBUSY if another file, the
+ * kernel or Xen has it, -ENOENT if it is free. -ENOMEM; -EINTR.
+ */
+int uevtchn_bind(struct uevtchn_file *file, struct uevtchn_request *req)
+{
+	int rc = mutex_lock_killable(&file->bind_lock);
+
+	if (!rc) {
+		rc = add_binding(file, req);
+		mutex_unlock(&file->bind_lock);
+	}
+
+	return rc;
+}
+
+/**
+ * uevtchn_unbind() - give up a port
  * @file: its owner
  * @port: the port
  *
@@ -515,26 +321,31 @@ static struct evtchn_binding *find_dead_binding(struct evtchn_file *file,
  * a reference to it. Its entry in the ring goes, too.
  *
  * Context: process, may sleep.
- * Return: 0; -ENOTCONN if @file does not have @port; -EINTR.
+ * Return: 0; if @file does not have @port, -EINVAL for a number beyond those
+ * that the event core has now, and otherwise -ENOTCONN; -EINTR.
  */
-int evtchn_unbind(struct evtchn_file *file, evtchn_port_t port)
+int uevtchn_unbind(struct uevtchn_file *file, evtchn_port_t port)
 {
-	struct evtchn_binding *binding;
+	struct uevtchn_binding *binding;
 	int rc;
 
 	rc = mutex_lock_killable(&file->bind_lock);
 	if (rc)
 		return rc;
 
-	binding = find_own_binding(file, port) ?: find_dead_binding(file, port);
+	binding = find_binding(file, port, false) ?:
+		  find_binding(file, port, true);
 	if (binding) {
-		hlist_del(&binding->node);
-		file->nr_bindings--;
-		free_binding(binding);
+		remove_binding(binding);
+		if (binding->irq >= 0) {
+			release_irq(binding);
+			file->nr_bindings--;
+		}
 		/* Last: the handler may have pushed it until now. */
-		evtchn_ring_withdraw(&file->ring, port);
+		uevtchn_ring_withdraw(&file->ring, port);
+		kfree(binding);
 	} else {
-		rc = -ENOTCONN;
+		rc = port < xen_evtchn_nr_channels() ? -ENOTCONN : -EINVAL;
 	}
 	mutex_unlock(&file->bind_lock);
 
@@ -542,168 +353,108 @@ int evtchn_unbind(struct evtchn_file *file, evtchn_port_t port)
 }
 
 /**
- * evtchn_unbind_all() - give up every port of a file
- * @file: the owner; nobody else uses it any more
+ * uevtchn_restrict() - allow a file to bind to one domain only
+ * @file: the file
+ * @domid: the domain
  *
- * Context: process, may sleep; waits for a restore that is under way.
+ * When this has returned, no bind that it forbids can succeed any more: one
+ * that is under way either has ended, or will find the restriction.
+ *
+ * Context: process, may sleep.
+ * Return: 0; -EACCES if @file is restricted already; -EINTR.
  */
-void evtchn_unbind_all(struct evtchn_file *file)
+int uevtchn_restrict(struct uevtchn_file *file, domid_t domid)
 {
-	struct evtchn_binding *binding;
-	struct hlist_node *next;
+	int rc = mutex_lock_killable(&file->bind_lock);
 
-	guard(rwsem_read)(&evtchn_save_sem);
+	if (rc)
+		return rc;
+	if (file->restrict_domid == UEVTCHN_UNRESTRICTED)
+		WRITE_ONCE(file->restrict_domid, domid);
+	else
+		rc = -EACCES;
+	mutex_unlock(&file->bind_lock);
 
-	hlist_for_each_entry_safe(binding, next, &file->bindings, node) {
-		hlist_del(&binding->node);
-		free_binding(binding);
-		cond_resched();
-	}
+	return rc;
 }
 
 /**
- * evtchn_notify() - send an event to the other end of a port
+ * uevtchn_release() - give up every port of a file, and its memory
+ * @file: the file; nobody else uses it any more
+ *
+ * Context: process, may sleep.
+ */
+void uevtchn_release(struct uevtchn_file *file)
+{
+	struct uevtchn_binding *binding;
+	struct hlist_node *next;
+	unsigned int i;
+
+	for (i = 0; i < file->table_size; i++) {
+		hlist_for_each_entry_safe(binding, next, &file->table[i], node) {
+			if (binding->irq >= 0)
+				release_irq(binding);
+			kfree(binding);
+			cond_resched();
+		}
+	}
+	kvfree(file->table);
+	uevtchn_ring_destroy(&file->ring);
+}
+
+/**
+ * uevtchn_notify() - send an event to the other end of a port
  * @file: the port's owner
  * @port: the port
  *
  * What Xen says of the send is not reported: user ABI.
  *
  * Context: process; does not sleep.
- * Return: 0; -ENOTCONN if @file does not have @port.
+ * Return: 0; -ENOTCONN if @file does not have @port, or lost it in a restore.
  */
-int evtchn_notify(struct evtchn_file *file, evtchn_port_t port)
+int uevtchn_notify(struct uevtchn_file *file, evtchn_port_t port)
 {
-	struct evtchn_binding *binding;
-	int state;
+	guard(read_lock)(&file->lock);
 
-	guard(rcu)();
-
-	binding = find_binding(file, port);
-	if (!binding)
+	if (!find_binding(file, port, false))
 		return -ENOTCONN;
 
-	state = atomic_fetch_add(EVTCHN_USER, &binding->state);
-	if (!(state & EVTCHN_CLOSING))
-		notify_remote_via_evtchn(port);
-	put_binding(binding);
-
-	return state & EVTCHN_CLOSING ? -ENOTCONN : 0;
-}
-
-/* One port of a write(). */
-static void enable_port(struct evtchn_file *file, evtchn_port_t port)
-{
-	struct evtchn_binding *binding = find_binding(file, port);
-	int new, old;
-
-	if (!binding)
-		return;
-
-	old = atomic_read(&binding->state);
-	/* Fully ordered; pairs with the same in evtchn_interrupt(). */
-	do {
-		if (!(old & EVTCHN_MASKED) || old & EVTCHN_CLOSING)
-			return;
-		/* A missed event is due now: masked it stays. */
-		new = old & EVTCHN_MISSED ? old & ~EVTCHN_MISSED :
-					    old & ~EVTCHN_MASKED;
-		new += EVTCHN_USER;
-	} while (!atomic_try_cmpxchg(&binding->state, &old, new));
-
-	if (unlikely(old & EVTCHN_MISSED))
-		evtchn_file_late_event(file, port);
-	xen_irq_lateeoi(binding->irq, 0);
-	put_binding(binding);
+	notify_remote_via_evtchn(port);
+	return 0;
 }
 
 /**
- * evtchn_enable() - let the next events of some ports through
+ * uevtchn_enable() - let the next events of some ports through
  * @file: the ports' owner
  * @ports: the ports; nothing happens to one that @file does not have or that
  *	is enabled
- * @nr: how many; RCU waits for all of them
+ * @nr: how many; UNBIND waits for all of them
  *
  * Context: process; does not sleep.
  */
-void evtchn_enable(struct evtchn_file *file, const evtchn_port_t *ports,
-		   unsigned int nr)
+void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
+		    unsigned int nr)
 {
-	unsigned int i;
+	struct uevtchn_binding *binding;
+	int new, old;
 
-	guard(rcu)();
+	guard(read_lock)(&file->lock);
 
-	for (i = 0; i < nr; i++)
-		enable_port(file, ports[i]);
-}
+	for (; nr; nr--, ports++) {
+		binding = find_binding(file, *ports, false);
+		old = binding ? atomic_read(&binding->state) : 0;
+		do {
+			if (!(old & UEVTCHN_MASKED))
+				break;
+			/* A missed event is due now: masked it stays. */
+			new = old & UEVTCHN_MISSED ? UEVTCHN_MASKED : 0;
+		} while (!atomic_try_cmpxchg(&binding->state, &old, new));
+		if (!(old & UEVTCHN_MASKED))
+			continue;
 
-/**
- * evtchn_begin_save() - before the domain is saved
- *
- * To be followed by evtchn_end_save(), by the same task. No file is released
- * in between.
- *
- * Context: process, may sleep; user space is frozen.
- */
-void evtchn_begin_save(void)
-{
-	down_write(&evtchn_save_sem);
-}
-
-/**
- * evtchn_end_save() - the domain goes on, after a restore or as it was
- *
- * After a restore, the ports that are gone are forgotten. Their bindings stay
- * with their files until UNBIND or release. Otherwise every port is there.
- *
- * Context: process, may sleep; user space is frozen.
- */
-void evtchn_end_save(void)
-{
-	struct evtchn_binding __rcu **row;
-	struct evtchn_binding *binding;
-	unsigned int nr, i;
-
-	/* The core frees what irq_from_evtchn() looks at by RCU. */
-	rcu_read_lock();
-	for (nr = 0; nr < ARRAY_SIZE(evtchn_rows); nr++) {
-		row = evtchn_rows[nr];
-		for (i = 0; row && i < EVTCHN_ROW_PORTS; i++) {
-			binding = rcu_dereference(row[i]);
-			/* A number that is mapped may be another's: the irq tells. */
-			if (!binding || irq_from_evtchn(binding->port) == binding->irq)
-				continue;
-			binding->file->lost_ports = true;
-			RCU_INIT_POINTER(row[i], NULL);
-		}
+		/* First: after the push, another write() may send the next EOI. */
+		xen_irq_lateeoi(binding->irq, 0);
+		if (unlikely(old & UEVTCHN_MISSED))
+			uevtchn_ring_push(&file->ring, *ports);
 	}
-	rcu_read_unlock();
-
-	up_write(&evtchn_save_sem);
-}
-
-/**
- * evtchn_bindings_init() - before the first file is opened
- *
- * Return: 0 or -ENOMEM.
- */
-int __init evtchn_bindings_init(void)
-{
-	evtchn_binding_cache = KMEM_CACHE(evtchn_binding, SLAB_ACCOUNT);
-
-	return evtchn_binding_cache ? 0 : -ENOMEM;
-}
-
-/**
- * evtchn_bindings_exit() - after the last file was released
- *
- * Context: process, may sleep.
- */
-void evtchn_bindings_exit(void)
-{
-	unsigned int i;
-
-	/* Waits for kfree_rcu(). */
-	kmem_cache_destroy(evtchn_binding_cache);
-	for (i = 0; i < ARRAY_SIZE(evtchn_rows); i++)
-		free_page((unsigned long)evtchn_rows[i]);
 }

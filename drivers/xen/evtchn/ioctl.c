@@ -3,18 +3,20 @@
  * The commands: user structures, range checks, and the restriction policy.
  */
 #include <linux/errno.h>
+#include <linux/fs.h>
 #include <linux/nospec.h>
 #include <linux/uaccess.h>
 
-#include <xen/events.h>
+#include <xen/xen-ops.h>
 
 #include <uapi/xen/evtchn.h>
 
 #include "evtchn.h"
 
-static bool is_restricted(const struct evtchn_file *file)
+/* RESTRICT_DOMID may be under way. What binds is checked again in bind.c. */
+static bool is_restricted(const struct uevtchn_file *file)
 {
-	return READ_ONCE(file->restrict_domid) != EVTCHN_UNRESTRICTED;
+	return READ_ONCE(file->restrict_domid) != UEVTCHN_UNRESTRICTED;
 }
 
 /* A domain id has 16 bits; more must not name another domain. */
@@ -23,84 +25,110 @@ static bool is_domid(u32 domain)
 	return domain == (domid_t)domain;
 }
 
-static long ioctl_bind_virq(struct evtchn_file *file, void __user *arg)
+static long ioctl_bind_virq(struct uevtchn_file *file, void __user *arg)
 {
 	struct ioctl_evtchn_bind_virq bind;
+	struct uevtchn_request req = {
+		.op = EVTCHNOP_bind_virq,
+		.port = &req.arg.virq.port,
+		.allowed_to = UEVTCHN_UNRESTRICTED,
+	};
 
 	if (copy_from_user(&bind, arg, sizeof(bind)))
 		return -EFAULT;
 
-	return evtchn_bind_virq(file, bind.virq);
+	req.arg.virq.virq = bind.virq;
+	/* User ABI: a VIRQ that each vCPU has is vCPU 0's. */
+	req.arg.virq.vcpu = xen_vcpu_nr(0);
+	return uevtchn_bind(file, &req) ?: *req.port;
 }
 
-static long ioctl_bind_interdomain(struct evtchn_file *file, void __user *arg)
+static long ioctl_bind_interdomain(struct uevtchn_file *file, void __user *arg)
 {
 	struct ioctl_evtchn_bind_interdomain bind;
+	struct uevtchn_request req = {
+		.op = EVTCHNOP_bind_interdomain,
+		.port = &req.arg.interdomain.local_port,
+	};
 
 	if (copy_from_user(&bind, arg, sizeof(bind)))
 		return -EFAULT;
-	/* All 32 bits are compared, so that 0x10005 does not pass for 5. */
-	if (is_restricted(file) &&
-	    READ_ONCE(file->restrict_domid) != bind.remote_domain)
-		return -EACCES;
+	/* Such a number is never the domain that a file is restricted to. */
 	if (!is_domid(bind.remote_domain))
-		return -EINVAL;
+		return is_restricted(file) ? -EACCES : -EINVAL;
 
-	return evtchn_bind_interdomain(file, bind.remote_domain,
-				       bind.remote_port);
+	req.allowed_to = bind.remote_domain;
+	req.arg.interdomain.remote_dom = bind.remote_domain;
+	req.arg.interdomain.remote_port = bind.remote_port;
+	return uevtchn_bind(file, &req) ?: *req.port;
 }
 
-static long ioctl_bind_unbound_port(struct evtchn_file *file, void __user *arg)
+static long ioctl_bind_unbound_port(struct uevtchn_file *file, void __user *arg)
 {
 	struct ioctl_evtchn_bind_unbound_port bind;
+	struct uevtchn_request req = {
+		.op = EVTCHNOP_alloc_unbound,
+		.port = &req.arg.unbound.port,
+		.allowed_to = UEVTCHN_UNRESTRICTED,
+	};
 
 	if (copy_from_user(&bind, arg, sizeof(bind)))
 		return -EFAULT;
 	if (!is_domid(bind.remote_domain))
 		return -EINVAL;
 
-	return evtchn_bind_unbound(file, bind.remote_domain);
+	req.arg.unbound.dom = DOMID_SELF;
+	req.arg.unbound.remote_dom = bind.remote_domain;
+	return uevtchn_bind(file, &req) ?: *req.port;
 }
 
-static long ioctl_bind_static(struct evtchn_file *file, void __user *arg)
+static long ioctl_bind_static(struct uevtchn_file *file, void __user *arg)
 {
 	struct ioctl_evtchn_bind bind;
+	struct uevtchn_request req = {
+		.op = EVTCHNOP_status,
+		.port = &req.arg.status.port,
+		.allowed_to = UEVTCHN_UNRESTRICTED,
+	};
 
 	if (copy_from_user(&bind, arg, sizeof(bind)))
 		return -EFAULT;
+	/* Xen has a port 0, reserved and thus of no use to ask for. */
+	if (!bind.port)
+		return -EINVAL;
 
-	return evtchn_bind_static(file, bind.port);
+	req.arg.status.dom = DOMID_SELF;
+	req.arg.status.port = bind.port;
+	return uevtchn_bind(file, &req);
 }
 
-static long ioctl_unbind(struct evtchn_file *file, void __user *arg)
+static long ioctl_unbind(struct uevtchn_file *file, void __user *arg)
 {
 	struct ioctl_evtchn_unbind unbind;
 
 	if (copy_from_user(&unbind, arg, sizeof(unbind)))
 		return -EFAULT;
-	if (unbind.port >= xen_evtchn_nr_channels())
-		return -EINVAL;
 
-	return evtchn_unbind(file, unbind.port);
+	return uevtchn_unbind(file, unbind.port);
 }
 
-static long ioctl_notify(struct evtchn_file *file, void __user *arg)
+static long ioctl_notify(struct uevtchn_file *file, void __user *arg)
 {
 	struct ioctl_evtchn_notify notify;
 
 	if (copy_from_user(&notify, arg, sizeof(notify)))
 		return -EFAULT;
 
-	return evtchn_notify(file, notify.port);
+	return uevtchn_notify(file, notify.port);
 }
 
-static long ioctl_reset(struct evtchn_file *file, void __user *arg)
+static long ioctl_reset(struct uevtchn_file *file, void __user *arg)
 {
-	evtchn_ring_reset(&file->ring);
+	uevtchn_ring_reset(&file->ring);
 	return 0;
 }
 
-static long ioctl_restrict_domid(struct evtchn_file *file, void __user *arg)
+static long ioctl_restrict_domid(struct uevtchn_file *file, void __user *arg)
 {
 	struct ioctl_evtchn_restrict_domid restriction;
 
@@ -110,66 +138,54 @@ static long ioctl_restrict_domid(struct evtchn_file *file, void __user *arg)
 	    restriction.domid >= DOMID_FIRST_RESERVED)
 		return -EINVAL;
 
-	/*
-	 * Two threads may have come here: the first one's domain stays. A bind
-	 * of another thread that is under way may still complete.
-	 */
-	if (cmpxchg(&file->restrict_domid, EVTCHN_UNRESTRICTED,
-		    restriction.domid) != EVTCHN_UNRESTRICTED)
-		return -EACCES;
-
-	return 0;
+	return uevtchn_restrict(file, restriction.domid);
 }
 
 /*
- * What a file may do after RESTRICT_DOMID. REFUSED is 0: a new command is
- * refused to restricted files unless its row says otherwise.
+ * In the order of the commands' numbers. A restricted file gets -EACCES, before
+ * the argument is looked at, from every command that is not marked as allowed.
  */
-enum evtchn_policy {
-	REFUSED,	/* -EACCES, before the argument is looked at */
-	ALLOWED,
-	OWN_DOMAIN,	/* the command compares the domain in its argument */
-};
-
 static const struct {
 	unsigned int cmd;
-	enum evtchn_policy restricted;
-	long (*run)(struct evtchn_file *file, void __user *arg);
-} evtchn_commands[] = {
-	{ IOCTL_EVTCHN_BIND_VIRQ,	   REFUSED,    ioctl_bind_virq },
-	{ IOCTL_EVTCHN_BIND_INTERDOMAIN,   OWN_DOMAIN, ioctl_bind_interdomain },
-	{ IOCTL_EVTCHN_BIND_UNBOUND_PORT,  REFUSED,    ioctl_bind_unbound_port },
-	{ IOCTL_EVTCHN_UNBIND,		   ALLOWED,    ioctl_unbind },
-	{ IOCTL_EVTCHN_NOTIFY,		   ALLOWED,    ioctl_notify },
-	{ IOCTL_EVTCHN_RESET,		   ALLOWED,    ioctl_reset },
-	{ IOCTL_EVTCHN_RESTRICT_DOMID,	   REFUSED,    ioctl_restrict_domid },
-	{ IOCTL_EVTCHN_BIND_STATIC,	   REFUSED,    ioctl_bind_static },
+	bool allowed;
+	long (*run)(struct uevtchn_file *file, void __user *arg);
+} uevtchn_commands[] = {
+	{ IOCTL_EVTCHN_BIND_VIRQ,	   false, ioctl_bind_virq },
+	/* bind.c compares the domain. */
+	{ IOCTL_EVTCHN_BIND_INTERDOMAIN,   true,  ioctl_bind_interdomain },
+	{ IOCTL_EVTCHN_BIND_UNBOUND_PORT,  false, ioctl_bind_unbound_port },
+	{ IOCTL_EVTCHN_UNBIND,		   true,  ioctl_unbind },
+	{ IOCTL_EVTCHN_NOTIFY,		   true,  ioctl_notify },
+	{ IOCTL_EVTCHN_RESET,		   true,  ioctl_reset },
+	{ IOCTL_EVTCHN_RESTRICT_DOMID,	   false, ioctl_restrict_domid },
+	{ IOCTL_EVTCHN_BIND_STATIC,	   false, ioctl_bind_static },
 };
 
 /**
- * evtchn_ioctl() - run a command of a file
- * @file: the file
+ * uevtchn_ioctl() - run a command of a file
+ * @filp: the file
  * @cmd: IOCTL_EVTCHN_*
- * @arg: the command's structure; the layout is the same for 32-bit programs
+ * @arg: address of the command's structure, whose layout is the same for 32-bit
+ *	programs
  *
  * Context: process, may sleep.
  * Return: what the command returns; -ENOSYS (user ABI, not -ENOTTY) for an
- * unknown command or a wrong argument size; -EACCES if @file is restricted and
+ * unknown command or a wrong argument size; -EACCES if @filp is restricted and
  * may not use the command.
  */
-long evtchn_ioctl(struct evtchn_file *file, unsigned int cmd, void __user *arg)
+long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
+	struct uevtchn_file *file = filp->private_data;
 	unsigned int nr = _IOC_NR(cmd);
 
-	/* The table is in the order of the commands' numbers. */
-	if (nr >= ARRAY_SIZE(evtchn_commands))
+	if (nr >= ARRAY_SIZE(uevtchn_commands))
 		return -ENOSYS;
-	nr = array_index_nospec(nr, ARRAY_SIZE(evtchn_commands));
-	if (evtchn_commands[nr].cmd != cmd)
+	nr = array_index_nospec(nr, ARRAY_SIZE(uevtchn_commands));
+	if (uevtchn_commands[nr].cmd != cmd)
 		return -ENOSYS;
 
-	if (evtchn_commands[nr].restricted == REFUSED && is_restricted(file))
+	if (!uevtchn_commands[nr].allowed && is_restricted(file))
 		return -EACCES;
 
-	return evtchn_commands[nr].run(file, arg);
+	return uevtchn_commands[nr].run(file, (void __user *)arg);
 }

@@ -1,92 +1,65 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * The queue between the interrupts that push ports and the reader that takes
- * them. It knows nothing of Xen, files or user memory. What an interrupt and a
- * poll() call, evtchn_ring_push() and evtchn_ring_status(), is in evtchn.h.
+ * them. It knows nothing of Xen, files or user memory.
  *
- * The indices run freely; the slot of index i is i & (size - 1). As the size
- * is a power of two, the difference of two indices is right across the wrap
- * at 2^32.
- *
- * No wake-up is lost
- * ------------------
- *
- *	producer				sleeper
- *	lock; store prod; unlock		enter the wait queue
- *	full barrier, in wq_has_sleeper()	full barrier, in poll_wait() or
- *						set_current_state()
- *	load the wait queue			load cons, then prod
- *
- * Whichever passes its barrier second sees what the other one stored. Two more
- * things are needed. "Was it empty?" is decided inside the lock, never from an
- * older sample. And a sleeper that loads cons first and then prod cannot take
- * two times for one: if they are equal, nothing was queued when it loaded prod,
- * as cons never steps back and prod, which a withdrawal moves back, is never
- * behind it. The next push is then the first, and announced.
- * tools/testing/selftests/xen/formal has the proof.
+ * As in an eventfd, everything happens under the lock of the wait queue. A
+ * reader looks and goes to sleep under it, poll() takes it to enter the wait
+ * queue before it looks, and a producer pushes and wakes under it. So a push
+ * either comes before the look, and is seen, or it finds the sleeper.
  */
-#include <kunit/visibility.h>
-
 #include <linux/errno.h>
-#include <linux/export.h>
-#include <linux/limits.h>
+#include <linux/fs.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/poll.h>
 #include <linux/slab.h>
 
 #include "evtchn.h"
 
-static evtchn_port_t *ring_slot(struct evtchn_ring *ring, u32 index)
+static evtchn_port_t *ring_slot(struct uevtchn_ring *ring, u32 nth)
 {
-	return &ring->slots[index & (ring->size - 1)];
-}
+	lockdep_assert_held(&ring->wait.lock);
 
-static u32 ring_used(const struct evtchn_ring *ring)
-{
-	lockdep_assert_held(&ring->lock);
-
-	return ring->prod - ring->cons;
+	return &ring->slots[(ring->head + nth) & (ring->size - 1)];
 }
 
 /**
- * evtchn_ring_init() - make an empty ring without slots
- * @ring: the ring
+ * uevtchn_ring_init() - make an empty ring without slots
+ * @ring: the ring, all zero
  */
-void evtchn_ring_init(struct evtchn_ring *ring)
+void uevtchn_ring_init(struct uevtchn_ring *ring)
 {
-	memset(ring, 0, sizeof(*ring));
-	spin_lock_init(&ring->lock);
+	init_waitqueue_head(&ring->wait);
 }
-EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_init);
 
 /**
- * evtchn_ring_destroy() - free the slots
- * @ring: the ring; nobody may push or peek any more
+ * uevtchn_ring_destroy() - free the slots
+ * @ring: the ring; nobody uses it any more
  *
  * Context: may sleep.
  */
-void evtchn_ring_destroy(struct evtchn_ring *ring)
+void uevtchn_ring_destroy(struct uevtchn_ring *ring)
 {
 	kvfree(ring->slots);
 }
-EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_destroy);
 
 /**
- * evtchn_ring_reserve() - make room for a number of ports
+ * uevtchn_ring_reserve() - make room for a number of ports
  * @ring: the ring
  * @ports: how many slots there must be at least
  *
- * Queued ports and their order stay. Pushing and peeking may go on meanwhile;
+ * Queued ports and their order stay. Pushing and reading may go on meanwhile;
  * calls of this function must be serialised. The size starts at
- * EVTCHN_RING_MIN_SIZE and doubles, which programs rely on: a ring that holds
+ * UEVTCHN_MIN_SIZE and doubles, which programs rely on: a ring that holds
  * every bound port once cannot overflow as long as each port is written only
  * after it was read.
  *
  * Context: process, may sleep.
  * Return: 0, or -ENOMEM and the ring is as it was.
  */
-int evtchn_ring_reserve(struct evtchn_ring *ring, u32 ports)
+int uevtchn_ring_reserve(struct uevtchn_ring *ring, u32 ports)
 {
 	evtchn_port_t *slots, *old;
 	u32 size, i;
@@ -95,84 +68,158 @@ int evtchn_ring_reserve(struct evtchn_ring *ring, u32 ports)
 	if (ports <= ring->size)
 		return 0;
 
-	size = max_t(u32, EVTCHN_RING_MIN_SIZE, roundup_pow_of_two(ports));
+	size = max_t(u32, UEVTCHN_MIN_SIZE, roundup_pow_of_two(ports));
 	slots = kvmalloc_objs(*slots, size, GFP_KERNEL_ACCOUNT);
 	if (!slots)
 		return -ENOMEM;
 
-	spin_lock_irq(&ring->lock);
-	for (i = ring->cons; i != ring->prod; i++)
-		slots[i & (size - 1)] = *ring_slot(ring, i);
+	spin_lock_irq(&ring->wait.lock);
+	for (i = 0; i < ring->used; i++)
+		slots[i] = *ring_slot(ring, i);
+	ring->head = 0;
 	old = ring->slots;
 	ring->slots = slots;
 	ring->size = size;
-	spin_unlock_irq(&ring->lock);
+	spin_unlock_irq(&ring->wait.lock);
 
 	kvfree(old);
 	return 0;
 }
-EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_reserve);
 
-/* Moves the consumer, so that whoever sees it sees all that it saw. */
-static void set_consumer(struct evtchn_ring *ring, u32 cons)
+/**
+ * uevtchn_ring_push() - queue a port, and wake who waits for one
+ * @ring: the ring
+ * @port: the port's number
+ *
+ * If the ring is full, the port is dropped, and the ring has overflowed.
+ *
+ * Context: any.
+ */
+void uevtchn_ring_push(struct uevtchn_ring *ring, evtchn_port_t port)
 {
-	/* Pairs with the load in evtchn_ring_status(). */
-	smp_store_release(&ring->cons, cons);
+	__poll_t events = 0;
+	unsigned long flags;
+
+	spin_lock_irqsave(&ring->wait.lock, flags);
+	if (ring->used < ring->size) {
+		*ring_slot(ring, ring->used) = port;
+		/* A reader that is copying all the others may stop there. */
+		if (ring->used == ring->peeked)
+			events = EPOLLIN | EPOLLRDNORM;
+		WRITE_ONCE(ring->used, ring->used + 1);
+	} else if (!ring->overflow) {
+		WRITE_ONCE(ring->overflow, true);
+		events = EPOLLERR;
+	}
+	if (events && waitqueue_active(&ring->wait))
+		wake_up_locked_poll(&ring->wait, events);
+	spin_unlock_irqrestore(&ring->wait.lock, flags);
+
+	if (events & EPOLLIN)
+		kill_fasync(&ring->fasync, SIGIO, POLL_IN);
+}
+
+/* Whether a reader would not have to wait. */
+static bool ring_is_ready(struct uevtchn_ring *ring)
+{
+	lockdep_assert_held(&ring->wait.lock);
+
+	if (ring->overflow)
+		return true;
+	if (!ring->used)
+		return false;
+	/* The other reader may leave some ports, and then it wakes us. */
+	ring->contended |= ring->reading;
+	return !ring->reading;
+}
+
+static u32 ring_peek(struct uevtchn_ring *ring, evtchn_port_t *ports, u32 max)
+{
+	u32 n = min(max, ring->used - ring->peeked), i;
+
+	for (i = 0; i < n; i++)
+		ports[i] = *ring_slot(ring, ring->peeked + i);
+	ring->peeked += n;
+	return n;
 }
 
 /**
- * evtchn_ring_peek() - copy the oldest ports that are not yet peeked
+ * uevtchn_ring_begin() - wait for ports, and copy the oldest ones
  * @ring: the ring
  * @ports: where to
- * @max: how many at most
+ * @max: how many at most, more than 0
+ * @nonblock: do not wait, neither for a port nor for another reader
  *
- * The ports stay queued. One reader at a time calls this, as often as it
- * likes, and then evtchn_ring_finish() once.
+ * The ports stay queued until uevtchn_ring_end(), which has to follow.
  *
- * Context: process; does not sleep.
- * Return: the number of ports copied, 0 if there is none; -EFBIG after an
- * overflow, unless this reader has peeked before.
+ * Context: process, may sleep.
+ * Return: how many ports were copied. Or, without uevtchn_ring_end() to follow,
+ * -EAGAIN if @nonblock; -ERESTARTSYS; -EFBIG after an overflow.
  */
-int evtchn_ring_peek(struct evtchn_ring *ring, evtchn_port_t *ports, u32 max)
+int uevtchn_ring_begin(struct uevtchn_ring *ring, evtchn_port_t *ports, u32 max,
+		       bool nonblock)
 {
-	int ret = -EFBIG;
-	u32 n, i;
+	int ret;
 
-	spin_lock_irq(&ring->lock);
-	if (ring->peeked || !ring->overflow) {
-		n = min(max, ring_used(ring) - ring->peeked);
-		for (i = 0; i < n; i++)
-			ports[i] = *ring_slot(ring, ring->cons + ring->peeked + i);
-		ring->peeked += n;
-		ret = n;
+	spin_lock_irq(&ring->wait.lock);
+	if (nonblock)
+		ret = ring_is_ready(ring) ? 0 : -EAGAIN;
+	else
+		ret = wait_event_interruptible_locked_irq(ring->wait,
+							  ring_is_ready(ring));
+	if (!ret && ring->overflow)
+		ret = -EFBIG;
+	if (!ret) {
+		ring->reading = true;
+		ret = ring_peek(ring, ports, max);
 	}
-	spin_unlock_irq(&ring->lock);
+	spin_unlock_irq(&ring->wait.lock);
 
 	return ret;
 }
-EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_peek);
 
 /**
- * evtchn_ring_finish() - end what evtchn_ring_peek() began
- * @ring: the ring
- * @taken: whether the peeked ports leave the queue
+ * uevtchn_ring_more() - copy the ports that follow those copied so far
+ * @ring: the ring, between uevtchn_ring_begin() and uevtchn_ring_end()
+ * @ports: where to
+ * @max: how many at most
  *
- * Ports that were withdrawn or reset in between are not counted again.
+ * Context: process; does not sleep.
+ * Return: how many ports were copied, 0 if there are no more.
+ */
+u32 uevtchn_ring_more(struct uevtchn_ring *ring, evtchn_port_t *ports, u32 max)
+{
+	guard(spinlock_irq)(&ring->wait.lock);
+
+	return ring_peek(ring, ports, max);
+}
+
+/**
+ * uevtchn_ring_end() - end what uevtchn_ring_begin() began
+ * @ring: the ring
+ * @taken: whether the ports that were copied leave the queue. Those that were
+ *	withdrawn or reset meanwhile have left it already
  *
  * Context: process; does not sleep.
  */
-void evtchn_ring_finish(struct evtchn_ring *ring, bool taken)
+void uevtchn_ring_end(struct uevtchn_ring *ring, bool taken)
 {
-	spin_lock_irq(&ring->lock);
-	if (taken)
-		set_consumer(ring, ring->cons + ring->peeked);
+	guard(spinlock_irq)(&ring->wait.lock);
+
+	if (taken) {
+		ring->head += ring->peeked;
+		WRITE_ONCE(ring->used, ring->used - ring->peeked);
+	}
 	ring->peeked = 0;
-	spin_unlock_irq(&ring->lock);
+	ring->reading = false;
+	if (ring->contended) {
+		ring->contended = false;
+		wake_up_locked_poll(&ring->wait, EPOLLIN | EPOLLRDNORM);
+	}
 }
-EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_finish);
 
 /**
- * evtchn_ring_withdraw() - remove every entry of a port
+ * uevtchn_ring_withdraw() - remove every entry of a port
  * @ring: the ring
  * @port: the port's number, which nobody pushes any more
  *
@@ -182,38 +229,33 @@ EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_finish);
  * Context: process; does not sleep. Interrupts are off for a time linear in
  * the number of queued ports.
  */
-void evtchn_ring_withdraw(struct evtchn_ring *ring, evtchn_port_t port)
+void uevtchn_ring_withdraw(struct uevtchn_ring *ring, evtchn_port_t port)
 {
-	u32 from, to, peeked;
+	u32 from, to = 0, peeked;
 
-	spin_lock_irq(&ring->lock);
+	guard(spinlock_irq)(&ring->wait.lock);
+
 	peeked = ring->peeked;
-	to = ring->cons;
-	for (from = ring->cons; from != ring->prod; from++) {
-		evtchn_port_t entry = *ring_slot(ring, from);
-
-		if (entry != port)
-			*ring_slot(ring, to++) = entry;
-		else if (from - ring->cons < peeked)
+	for (from = 0; from < ring->used; from++) {
+		if (*ring_slot(ring, from) != port)
+			*ring_slot(ring, to++) = *ring_slot(ring, from);
+		else if (from < peeked)
 			ring->peeked--;
 	}
-	WRITE_ONCE(ring->prod, to);
-	spin_unlock_irq(&ring->lock);
+	WRITE_ONCE(ring->used, to);
 }
-EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_withdraw);
 
 /**
- * evtchn_ring_reset() - empty the ring and forget an overflow
+ * uevtchn_ring_reset() - empty the ring and forget an overflow
  * @ring: the ring
  *
  * Context: process; does not sleep.
  */
-void evtchn_ring_reset(struct evtchn_ring *ring)
+void uevtchn_ring_reset(struct uevtchn_ring *ring)
 {
-	spin_lock_irq(&ring->lock);
-	set_consumer(ring, ring->prod);
+	guard(spinlock_irq)(&ring->wait.lock);
+
+	WRITE_ONCE(ring->used, 0);
 	ring->peeked = 0;
 	WRITE_ONCE(ring->overflow, false);
-	spin_unlock_irq(&ring->lock);
 }
-EXPORT_SYMBOL_IF_KUNIT(evtchn_ring_reset);

@@ -5,16 +5,25 @@
  * way in which an interrupt and a reader can interleave around a wake-up.
  */
 #include <kunit/test.h>
-#include <kunit/visibility.h>
 
-#include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/poll.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
 #include <linux/spinlock.h>
 
-#include "../evtchn.h"
+/*
+ * The tests have a ring of their own, so that they need neither the driver nor
+ * Xen to run. Its functions have other names, as the driver's may be built in.
+ */
+#define uevtchn_ring_init	kunit_ring_init
+#define uevtchn_ring_destroy	kunit_ring_destroy
+#define uevtchn_ring_reserve	kunit_ring_reserve
+#define uevtchn_ring_push	kunit_ring_push
+#define uevtchn_ring_begin	kunit_ring_begin
+#define uevtchn_ring_more	kunit_ring_more
+#define uevtchn_ring_end	kunit_ring_end
+#define uevtchn_ring_withdraw	kunit_ring_withdraw
+#define uevtchn_ring_reset	kunit_ring_reset
+#include "../ring.c"
 
 /*
  * Every sequence of operations
@@ -30,28 +39,32 @@
 enum { PORT_A = 7, PORT_B = 9 };
 
 enum op {
-	PUSH_A, PUSH_B, PEEK_1, PEEK_3, TAKE, LEAVE, WITHDRAW_A, RESET, GROW,
+	PUSH_A, PUSH_B, READ_1, READ_3, OTHER, TAKE, LEAVE, WITHDRAW_A, RESET, GROW,
 	NR_OPS,
 };
 
 static const char * const op_names[NR_OPS] = {
-	"push A", "push B", "peek 1", "peek 3", "take", "leave", "withdraw A",
-	"reset", "grow",
+	"push A", "push B", "read 1", "read 3", "another reader", "take", "leave",
+	"withdraw A", "reset", "grow",
 };
 
 /* What the ring should be, written without an index that wraps. */
 struct queue {
-	evtchn_port_t ports[EVTCHN_RING_MIN_SIZE];
+	evtchn_port_t ports[UEVTCHN_MIN_SIZE];
 	u32 size;
 	u32 used;
 	u32 peeked;
+	bool reading;
+	bool contended;
 	bool overflow;
 };
 
-/* A ring with its slots, so that a struct assignment is a copy. */
+/* A ring with its slots and a sleeper, which notes what it is woken with. */
 struct small_ring {
-	struct evtchn_ring ring;
-	evtchn_port_t slots[EVTCHN_RING_MIN_SIZE];
+	struct uevtchn_ring ring;
+	evtchn_port_t slots[UEVTCHN_MIN_SIZE];
+	wait_queue_entry_t sleeper;
+	__poll_t woken;
 };
 
 struct search {
@@ -62,29 +75,45 @@ struct search {
 	u32 size, fill, start;
 };
 
-static enum evtchn_push ring_push(struct evtchn_ring *ring, evtchn_port_t port)
+#define READABLE	(EPOLLIN | EPOLLRDNORM)
+
+static int note_wake_up(wait_queue_entry_t *entry, unsigned int mode, int flags,
+			void *key)
 {
-	enum evtchn_push push;
-
-	spin_lock_irq(&ring->lock);
-	push = evtchn_ring_push(ring, port);
-	spin_unlock_irq(&ring->lock);
-
-	return push;
+	container_of(entry, struct small_ring, sleeper)->woken |= key_to_poll(key);
+	return 1;
 }
 
-static enum evtchn_push queue_push(struct queue *queue, evtchn_port_t port)
+/* After small_ring was copied: its pointers are the copy's own. */
+static void use_own_parts(struct small_ring *small)
+{
+	small->ring.slots = small->slots;
+	init_waitqueue_head(&small->ring.wait);
+	init_waitqueue_func_entry(&small->sleeper, note_wake_up);
+	add_wait_queue(&small->ring.wait, &small->sleeper);
+	small->woken = 0;
+}
+
+/* Returns what sleepers have to be woken with. */
+static __poll_t queue_push(struct queue *queue, evtchn_port_t port)
 {
 	bool first;
 
 	if (queue->used == queue->size) {
 		first = !queue->overflow;
 		queue->overflow = true;
-		return first ? EVTCHN_PUSH_OVERFLOW : EVTCHN_PUSH_DROPPED;
+		return first ? EPOLLERR : 0;
 	}
 	first = queue->used == queue->peeked;
 	queue->ports[queue->used++] = port;
-	return first ? EVTCHN_PUSH_FIRST : EVTCHN_PUSH_MORE;
+	return first ? READABLE : 0;
+}
+
+static bool push_agrees(struct small_ring *small, struct queue *queue,
+			evtchn_port_t port)
+{
+	uevtchn_ring_push(&small->ring, port);
+	return small->woken == queue_push(queue, port);
 }
 
 static void queue_remove(struct queue *queue, u32 at)
@@ -114,25 +143,63 @@ static void queue_withdraw(struct queue *queue, evtchn_port_t port)
 	}
 }
 
-/* Both peek; whether they copy the same. */
-static bool peek_agrees(struct evtchn_ring *ring, struct queue *queue, u32 max)
+/* Both read; whether they copy the same. */
+static bool read_agrees(struct uevtchn_ring *ring, struct queue *queue, u32 max)
 {
 	evtchn_port_t ports[4];
-	int n = evtchn_ring_peek(ring, ports, max);
-	int want = min(max, queue->used - queue->peeked);
+	int n, want = min(max, queue->used - queue->peeked);
 
-	if (queue->overflow && !queue->peeked)
-		return n == -EFBIG;
+	if (queue->reading) {
+		n = uevtchn_ring_more(ring, ports, max);
+	} else {
+		n = uevtchn_ring_begin(ring, ports, max, true);
+		if (queue->overflow)
+			return n == -EFBIG;
+		if (!queue->used)
+			return n == -EAGAIN;
+		queue->reading = true;
+	}
 	if (n != want || memcmp(ports, &queue->ports[queue->peeked], n * sizeof(*ports)))
 		return false;
 	queue->peeked += n;
 	return true;
 }
 
+/* A reader that does not wait gets nothing while another one reads. */
+static bool other_agrees(struct uevtchn_ring *ring, struct queue *queue)
+{
+	evtchn_port_t port;
+	int n;
+
+	if (!queue->reading)
+		return true;
+	n = uevtchn_ring_begin(ring, &port, 1, true);
+	if (queue->overflow)
+		return n == -EFBIG;
+	queue->contended |= queue->used > 0;
+	return n == -EAGAIN;
+}
+
+/* Both end a read, if there is one; whether the other reader is woken. */
+static bool end_agrees(struct small_ring *small, struct queue *queue, bool taken)
+{
+	__poll_t want = queue->contended ? READABLE : 0;
+
+	if (!queue->reading)
+		return true;
+	uevtchn_ring_end(&small->ring, taken);
+	if (taken)
+		queue_take(queue);
+	queue->peeked = 0;
+	queue->reading = false;
+	queue->contended = false;
+	return small->woken == want;
+}
+
 /* The real function, which wants slots that it can free. */
 static bool grow(struct small_ring *small)
 {
-	struct evtchn_ring *ring = &small->ring;
+	struct uevtchn_ring *ring = &small->ring;
 	evtchn_port_t *slots;
 	bool ok;
 
@@ -140,11 +207,11 @@ static bool grow(struct small_ring *small)
 	if (!slots)
 		return false;
 	ring->slots = slots;
-	ok = evtchn_ring_reserve(ring, ring->size + 1) == 0 &&
-	     ring->size == EVTCHN_RING_MIN_SIZE;
+	ok = uevtchn_ring_reserve(ring, ring->size + 1) == 0 &&
+	     ring->size == UEVTCHN_MIN_SIZE;
 	if (ok)
 		memcpy(small->slots, ring->slots, sizeof(small->slots));
-	evtchn_ring_destroy(ring);
+	uevtchn_ring_destroy(ring);
 	ring->slots = small->slots;
 	return ok;
 }
@@ -152,40 +219,38 @@ static bool grow(struct small_ring *small)
 /* Does @op to both; whether they return the same. */
 static bool apply(enum op op, struct small_ring *small, struct queue *queue)
 {
-	struct evtchn_ring *ring = &small->ring;
+	struct uevtchn_ring *ring = &small->ring;
 
 	switch (op) {
 	case PUSH_A:
-		return ring_push(ring, PORT_A) == queue_push(queue, PORT_A);
+		return push_agrees(small, queue, PORT_A);
 	case PUSH_B:
-		return ring_push(ring, PORT_B) == queue_push(queue, PORT_B);
-	case PEEK_1:
-		return peek_agrees(ring, queue, 1);
-	case PEEK_3:
-		return peek_agrees(ring, queue, 3);
+		return push_agrees(small, queue, PORT_B);
+	case READ_1:
+		return read_agrees(ring, queue, 1);
+	case READ_3:
+		return read_agrees(ring, queue, 3);
+	case OTHER:
+		return other_agrees(ring, queue);
 	case TAKE:
-		evtchn_ring_finish(ring, true);
-		queue_take(queue);
-		return true;
+		return end_agrees(small, queue, true);
 	case LEAVE:
-		evtchn_ring_finish(ring, false);
-		queue->peeked = 0;
-		return true;
+		return end_agrees(small, queue, false);
 	case WITHDRAW_A:
-		evtchn_ring_withdraw(ring, PORT_A);
+		uevtchn_ring_withdraw(ring, PORT_A);
 		queue_withdraw(queue, PORT_A);
 		return true;
 	case RESET:
-		evtchn_ring_reset(ring);
+		uevtchn_ring_reset(ring);
 		queue->used = 0;
 		queue->peeked = 0;
 		queue->overflow = false;
 		return true;
 	case GROW:
 		/* Growing once is enough; a larger ring has a test of its own. */
-		if (queue->size == EVTCHN_RING_MIN_SIZE)
+		if (queue->size == UEVTCHN_MIN_SIZE)
 			return true;
-		queue->size = EVTCHN_RING_MIN_SIZE;
+		queue->size = UEVTCHN_MIN_SIZE;
 		return grow(small);
 	case NR_OPS:
 		break;
@@ -193,18 +258,16 @@ static bool apply(enum op op, struct small_ring *small, struct queue *queue)
 	return false;
 }
 
-static bool same(struct evtchn_ring *ring, const struct queue *queue)
+static bool same(const struct uevtchn_ring *ring, const struct queue *queue)
 {
-	unsigned int status = (queue->used ? EVTCHN_RING_READABLE : 0) |
-			      (queue->overflow ? EVTCHN_RING_OVERFLOW : 0);
 	u32 i;
 
-	if (ring->prod - ring->cons != queue->used || ring->size != queue->size ||
-	    ring->peeked != queue->peeked || ring->overflow != queue->overflow ||
-	    evtchn_ring_status(ring) != status)
+	if (ring->used != queue->used || ring->size != queue->size ||
+	    ring->peeked != queue->peeked || ring->reading != queue->reading ||
+	    ring->overflow != queue->overflow)
 		return false;
 	for (i = 0; i < queue->used; i++) {
-		if (ring->slots[(ring->cons + i) & (ring->size - 1)] != queue->ports[i])
+		if (ring->slots[(ring->head + i) & (ring->size - 1)] != queue->ports[i])
 			return false;
 	}
 	return true;
@@ -234,7 +297,7 @@ static void try_all(struct search *search, int length,
 
 	for (op = 0; op < NR_OPS; op++) {
 		next_small = *small;
-		next_small.ring.slots = next_small.slots;
+		use_own_parts(&next_small);
 		next_queue = *queue;
 		search->path[length] = op;
 		if (!apply(op, &next_small, &next_queue) ||
@@ -248,7 +311,7 @@ static void try_all(struct search *search, int length,
 	cond_resched();
 }
 
-/* @start: the consumer's index to begin with. */
+/* @start: the index of the oldest port to begin with. */
 static void try_size(struct kunit *test, u32 start)
 {
 	struct search *search = kunit_kzalloc(test, sizeof(*search), GFP_KERNEL);
@@ -266,18 +329,16 @@ static void try_size(struct kunit *test, u32 start)
 	for (search->fill = 0; search->fill <= search->size; search->fill++) {
 		u32 i;
 
-		evtchn_ring_init(&small->ring);
-		small->ring.slots = small->slots;
+		memset(small, 0, sizeof(*small));
 		small->ring.size = search->size;
-		small->ring.cons = start;
-		small->ring.prod = start;
+		small->ring.head = start;
 		memset(queue, 0, sizeof(*queue));
 		queue->size = search->size;
 		for (i = 0; i < search->fill; i++) {
 			evtchn_port_t port = i % 2 ? PORT_A : PORT_B;
 
-			KUNIT_ASSERT_EQ(test, ring_push(&small->ring, port),
-					queue_push(queue, port));
+			use_own_parts(small);
+			KUNIT_ASSERT_TRUE(test, push_agrees(small, queue, port));
 		}
 		try_all(search, 0, small, queue);
 	}
@@ -309,13 +370,13 @@ KUNIT_ARRAY_PARAM(size, sizes, size_name);
  * A ring as the driver makes it
  */
 
-static struct evtchn_ring *new_ring(struct kunit *test, u32 ports)
+static struct uevtchn_ring *new_ring(struct kunit *test, u32 ports)
 {
-	struct evtchn_ring *ring = kunit_kzalloc(test, sizeof(*ring), GFP_KERNEL);
+	struct uevtchn_ring *ring = kunit_kzalloc(test, sizeof(*ring), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, ring);
-	evtchn_ring_init(ring);
-	KUNIT_ASSERT_EQ(test, 0, evtchn_ring_reserve(ring, ports));
+	uevtchn_ring_init(ring);
+	KUNIT_ASSERT_EQ(test, 0, uevtchn_ring_reserve(ring, ports));
 	return ring;
 }
 
@@ -325,62 +386,60 @@ static void size_is_the_next_power_of_two_from_64(struct kunit *test)
 		{ 1, 64 }, { 64, 64 }, { 65, 128 }, { 100, 128 }, { 129, 256 },
 		{ 200, 256 }, { 1000, 1024 }, { 1024, 1024 }, { 131072, 131072 },
 	};
-	struct evtchn_ring *ring = new_ring(test, 0);
+	struct uevtchn_ring *ring = new_ring(test, 0);
 	int i;
 
 	KUNIT_EXPECT_EQ(test, 0, ring->size);
 	for (i = 0; i < ARRAY_SIZE(wanted); i++) {
-		KUNIT_EXPECT_EQ(test, 0, evtchn_ring_reserve(ring, wanted[i][0]));
+		KUNIT_EXPECT_EQ(test, 0, uevtchn_ring_reserve(ring, wanted[i][0]));
 		KUNIT_EXPECT_EQ(test, wanted[i][1], ring->size);
 	}
 	/* It never shrinks. */
-	KUNIT_EXPECT_EQ(test, 0, evtchn_ring_reserve(ring, 1));
+	KUNIT_EXPECT_EQ(test, 0, uevtchn_ring_reserve(ring, 1));
 	KUNIT_EXPECT_EQ(test, 131072, ring->size);
-	evtchn_ring_destroy(ring);
+	uevtchn_ring_destroy(ring);
 }
 
 static void ring_without_slots_overflows(struct kunit *test)
 {
-	struct evtchn_ring *ring = new_ring(test, 0);
+	struct uevtchn_ring *ring = new_ring(test, 0);
 	evtchn_port_t port;
 
-	KUNIT_EXPECT_EQ(test, 0, evtchn_ring_status(ring));
-	KUNIT_EXPECT_EQ(test, 0, evtchn_ring_peek(ring, &port, 1));
-	evtchn_ring_finish(ring, true);
-	evtchn_ring_withdraw(ring, PORT_A);
-	KUNIT_EXPECT_EQ(test, EVTCHN_PUSH_OVERFLOW, ring_push(ring, PORT_A));
-	KUNIT_EXPECT_EQ(test, EVTCHN_PUSH_DROPPED, ring_push(ring, PORT_A));
-	KUNIT_EXPECT_EQ(test, EVTCHN_RING_OVERFLOW, evtchn_ring_status(ring));
-	evtchn_ring_reset(ring);
-	KUNIT_EXPECT_EQ(test, 0, evtchn_ring_status(ring));
+	KUNIT_EXPECT_EQ(test, -EAGAIN, uevtchn_ring_begin(ring, &port, 1, true));
+	uevtchn_ring_withdraw(ring, PORT_A);
+	uevtchn_ring_push(ring, PORT_A);
+	KUNIT_EXPECT_TRUE(test, ring->overflow);
+	KUNIT_EXPECT_EQ(test, -EFBIG, uevtchn_ring_begin(ring, &port, 1, true));
+	uevtchn_ring_reset(ring);
+	KUNIT_EXPECT_EQ(test, -EAGAIN, uevtchn_ring_begin(ring, &port, 1, true));
+	KUNIT_EXPECT_EQ(test, 0, ring->used);
 }
 
 /* Growth from 64 slots, for every fill and every place of the oldest port. */
 static void growth_keeps_content_and_order(struct kunit *test)
 {
-	const u32 size = EVTCHN_RING_MIN_SIZE;
-	u32 cons, fill, i;
+	const u32 size = UEVTCHN_MIN_SIZE;
+	u32 head, fill, i;
 	bool right;
 
-	for (cons = U32_MAX - size + 1; cons != size; cons++) {
+	for (head = U32_MAX - size + 1; head != size; head++) {
 		for (fill = 0; fill <= size; fill++) {
-			struct evtchn_ring ring;
+			struct uevtchn_ring ring = {};
 
-			evtchn_ring_init(&ring);
-			KUNIT_ASSERT_EQ(test, 0, evtchn_ring_reserve(&ring, size));
-			ring.cons = cons;
-			ring.prod = cons;
+			uevtchn_ring_init(&ring);
+			KUNIT_ASSERT_EQ(test, 0, uevtchn_ring_reserve(&ring, size));
+			ring.head = head;
 			for (i = 0; i < fill; i++)
-				ring_push(&ring, 1000 + i);
-			right = evtchn_ring_reserve(&ring, size + 1) == 0 &&
-				ring.size == 2 * size && ring.prod - ring.cons == fill;
+				uevtchn_ring_push(&ring, 1000 + i);
+			right = uevtchn_ring_reserve(&ring, size + 1) == 0 &&
+				ring.size == 2 * size && ring.used == fill;
 			for (i = 0; right && i < fill; i++)
-				right = ring.slots[(cons + i) & (2 * size - 1)] == 1000 + i;
-			evtchn_ring_destroy(&ring);
+				right = ring.slots[(ring.head + i) & (2 * size - 1)] == 1000 + i;
+			uevtchn_ring_destroy(&ring);
 			if (!right)
 				KUNIT_FAIL_AND_ABORT(test,
 						     "%u ports from index %u on: port %u is lost",
-						     fill, cons, i ? i - 1 : 0);
+						     fill, head, i ? i - 1 : 0);
 		}
 		cond_resched();
 	}
@@ -397,18 +456,16 @@ enum { READER, PRODUCER_A, PRODUCER_B, NR_ACTORS };
 #define SCHEDULE_MAX	40
 
 /*
- * A producer is evtchn_file_event(), in steps:  push; look for sleepers if the
- * push says so; wake them. The broken one decides by what it saw before:
- * sample; push; look; wake.
+ * A producer pushes and wakes in one step. The broken one decides by what it
+ * saw before: sample; push; wake.
  */
-enum producer_step { SAMPLE, PUSH, LOOK, WAKE, PRODUCER_DONE };
+enum producer_step { SAMPLE, PUSH, WAKE, PRODUCER_DONE };
 
-/* A reader is evtchn_read(), in steps; it sleeps until it is woken. */
-enum reader_step { PEEK, FINISH, ENQUEUE, CHECK, ASLEEP };
+/* A reader is poll() and read(), in steps; it sleeps until it is woken. */
+enum reader_step { BEGIN, END, ENQUEUE, CHECK, ASLEEP };
 
 struct scene {
-	struct evtchn_ring *ring;
-	wait_queue_head_t wait;
+	struct uevtchn_ring *ring;
 	wait_queue_entry_t sleeper;
 	bool broken;
 	enum producer_step producer[NR_ACTORS];
@@ -426,37 +483,44 @@ static int wake_reader(wait_queue_entry_t *entry, unsigned int mode, int flags,
 
 static void begin(struct scene *scene)
 {
-	evtchn_ring_reset(scene->ring);
-	init_waitqueue_head(&scene->wait);
+	uevtchn_ring_reset(scene->ring);
+	scene->ring->reading = false;
+	init_waitqueue_head(&scene->ring->wait);
 	init_waitqueue_func_entry(&scene->sleeper, wake_reader);
 	INIT_LIST_HEAD(&scene->sleeper.entry);
 	scene->producer[PRODUCER_A] = scene->broken ? SAMPLE : PUSH;
 	scene->producer[PRODUCER_B] = scene->broken ? SAMPLE : PUSH;
-	scene->reader = PEEK;
+	scene->reader = BEGIN;
 	scene->woken = false;
 }
 
-/* Another producer's push waits while one holds the lock: steps are whole. */
+/* The broken producer's push, which leaves the wake-up to its next step. */
+static void push_without_waking(struct uevtchn_ring *ring, evtchn_port_t port)
+{
+	spin_lock_irq(&ring->wait.lock);
+	*ring_slot(ring, ring->used++) = port;
+	spin_unlock_irq(&ring->wait.lock);
+}
+
 static void step_producer(struct scene *scene, int actor)
 {
-	enum evtchn_push push;
-
 	switch (scene->producer[actor]) {
 	case SAMPLE:
-		scene->was_empty[actor] = scene->ring->prod == scene->ring->cons;
+		scene->was_empty[actor] = !scene->ring->used;
 		scene->producer[actor] = PUSH;
 		break;
 	case PUSH:
-		push = ring_push(scene->ring, actor);
-		if (!scene->broken)
-			scene->was_empty[actor] = push == EVTCHN_PUSH_FIRST;
-		scene->producer[actor] = scene->was_empty[actor] ? LOOK : PRODUCER_DONE;
-		break;
-	case LOOK:
-		scene->producer[actor] = wq_has_sleeper(&scene->wait) ? WAKE : PRODUCER_DONE;
+		scene->producer[actor] = PRODUCER_DONE;
+		if (!scene->broken) {
+			uevtchn_ring_push(scene->ring, actor);
+			break;
+		}
+		push_without_waking(scene->ring, actor);
+		if (scene->was_empty[actor])
+			scene->producer[actor] = WAKE;
 		break;
 	case WAKE:
-		wake_up_interruptible_poll(&scene->wait, EPOLLIN | EPOLLRDNORM);
+		wake_up_interruptible_poll(&scene->ring->wait, READABLE);
 		scene->producer[actor] = PRODUCER_DONE;
 		break;
 	case PRODUCER_DONE:
@@ -469,27 +533,27 @@ static void step_reader(struct scene *scene)
 	evtchn_port_t ports[NR_ACTORS];
 
 	switch (scene->reader) {
-	case PEEK:
-		scene->reader = evtchn_ring_peek(scene->ring, ports, NR_ACTORS) > 0 ?
-				FINISH : ENQUEUE;
+	case BEGIN:
+		scene->reader = uevtchn_ring_begin(scene->ring, ports, NR_ACTORS,
+						   true) > 0 ? END : ENQUEUE;
 		break;
-	case FINISH:
-		evtchn_ring_finish(scene->ring, true);
-		scene->reader = PEEK;
+	case END:
+		uevtchn_ring_end(scene->ring, true);
+		scene->reader = BEGIN;
 		break;
 	case ENQUEUE:
 		scene->woken = false;
-		add_wait_queue(&scene->wait, &scene->sleeper);
+		add_wait_queue(&scene->ring->wait, &scene->sleeper);
 		scene->reader = CHECK;
 		break;
 	case CHECK:
 		scene->reader = ASLEEP;
-		if (!evtchn_ring_status(scene->ring))
+		if (!scene->ring->used)
 			break;
 		fallthrough;
 	case ASLEEP:
-		remove_wait_queue(&scene->wait, &scene->sleeper);
-		scene->reader = PEEK;
+		remove_wait_queue(&scene->ring->wait, &scene->sleeper);
+		scene->reader = BEGIN;
 		break;
 	}
 }
@@ -553,7 +617,7 @@ static unsigned int sleeps_for_ever(struct kunit *test, bool broken)
 		}
 		schedules++;
 		KUNIT_ASSERT_EQ(test, scene->reader, ASLEEP);
-		if (evtchn_ring_status(scene->ring))
+		if (scene->ring->used)
 			lost++;
 
 		/* The next schedule: the last step that another could have made. */
@@ -573,7 +637,7 @@ static unsigned int sleeps_for_ever(struct kunit *test, bool broken)
 	} while (length);
 
 	kunit_info(test, "%u schedules, %u lost a wake-up", schedules, lost);
-	evtchn_ring_destroy(scene->ring);
+	uevtchn_ring_destroy(scene->ring);
 	return lost;
 }
 
@@ -606,6 +670,5 @@ static struct kunit_suite ring_suite = {
 
 kunit_test_suite(ring_suite);
 
-MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
 MODULE_DESCRIPTION("KUnit tests of the ring of /dev/xen/evtchn");
 MODULE_LICENSE("Dual MIT/GPL");

@@ -1648,6 +1648,8 @@ TEST_F(held_buffer, d18_waiting_reader_obeys_signals)
 	int killed, interrupted;
 
 	reader.buf = self->held.page;
+	/* With O_NONBLOCK nobody waits for another reader. */
+	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));
 	kill_it = start_child(reading_child, -1);
 	/* A child that reads nothing ends by itself: the tool works. */
 	ASSERT_GT(kill_it, 0);
@@ -1687,6 +1689,7 @@ TEST_F(held_buffer, d18_killed_readers_leave_the_event)
 	pid_t stuck, behind;
 	int killed;
 
+	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));
 	stuck = start_child(stuck_child, self->fd);
 	ASSERT_GT(stuck, 0)
 		TH_LOG("no child waits for a page (userfaultfd?)");
