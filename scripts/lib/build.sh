@@ -12,17 +12,19 @@ kmake() {
 # fragment VERSION FILE…: rows OPTION=VALUE and who needs it, from configuration
 # fragments for a kernel of that version. In these a line "# For: WHO" above
 # options, up to the next empty line, names the driver or the tests that cannot do
-# without, and "# to 7.2" behind an option the last kernel that has it.
+# without. Behind an option, "# to 7.2" names the last kernel that has it, and
+# "# of the series" says that a stock kernel has not got it.
 fragment() {
 	local version=$1
 	shift
-	awk -v version="$version" '
+	awk -v version="$version" -v stock="${STOCK:-}" '
 		function older(a, b, x, y) {
 			split(a, x, "."); split(b, y, ".")
 			return x[1] + 0 < y[1] + 0 || (x[1] + 0 == y[1] + 0 && x[2] + 0 < y[2] + 0)
 		}
 		FNR == 1 || /^$/ { who = "" }
 		/^# For: / { who = substr($0, 8) }
+		stock && / # of the series$/ { next }
 		/^CONFIG_/ && !(/ # to / && older($NF, version)) {
 			split($1, option, "=")
 			if (!(option[1] in row)) order[++count] = option[1]
@@ -105,15 +107,6 @@ build_outside() {
 	echo "$dir/xen-evtchn.ko"
 }
 
-# build_stock BASE OUT: mainline's own driver.
-build_stock() {
-	local base=$1 out=$2
-	[ -e "$base/drivers/xen/evtchn.c" ] ||
-		die "$base has no drivers/xen/evtchn.c: no stock driver to run" \
-		    -- "leave out --stock, or give another --base"
-	build_outside "stock${DELAY:+-delay}" "$out" "$base/drivers/xen/evtchn.c"
-}
-
 # delay FILE: a pause wherever an interrupt has seen or changed the ring and
 # has yet to act on it: after the look at the consumer's index and before the
 # wake-up. Only what the wake-up's own test runs has it.
@@ -138,17 +131,18 @@ delay() {
 		die "no place for the pauses in ${1##*/}" -- "adapt delay() in scripts/lib/build.sh"
 }
 
-# build_selftests TREE OUT: static, through the kernel's kselftest machinery,
-# into OUT.kselftest.
+# build_selftests TREE OUT: those of TREE, static, through the kernel's kselftest
+# machinery, into OUT.kselftest; their modules are for the kernel in OUT, which may
+# be of another tree.
 build_selftests() {
-	local tree=$1 out=$2 dir
+	local tree=$1 out=$2 dir headers=$CACHE/build/${1##*/}.headers
 	say "building the selftests"
-	logged "$out.headers.log" "installing the user headers" kmake "$tree" "$out" headers
+	logged "$headers.log" "installing the user headers" kmake "$tree" "$headers" headers
 	dir=$out.kselftest
 	mkdir -p "$dir.build"
 	logged "$out.kselftest.log" "building the selftests" \
 		make -C "$tree/tools/testing/selftests" -j"$JOBS" TARGETS=xen \
-		O="$dir.build" KHDR_INCLUDES="-isystem $out/usr/include" \
+		O="$dir.build" KHDR_INCLUDES="-isystem $headers/usr/include" \
 		CC="ccache gcc" LDFLAGS=-static INSTALL_PATH="$dir" FORCE_TARGETS=1 \
 		KDIR="$out" install
 	# Beside the modules themselves, what they were made of.

@@ -48,10 +48,11 @@ base_tree() {
 	echo "$copy"
 }
 
-# guest_edits BASE TREE: what the guest's kernels need beside the series. They do
-# nothing in a kernel that has neither KASAN nor KCSAN nor GCOV.
+# guest_edits BASE TREE MAKEFILE: what the guest's kernels need beside the series.
+# They do nothing in a kernel that has neither KASAN nor KCSAN nor GCOV. MAKEFILE is
+# that of drivers/xen, before them.
 guest_edits() {
-	local base=$1 tree=$2 file
+	local base=$1 tree=$2 makefile=$3 file
 	# A PVH kernel runs C code before kasan_early_init(), with no shadow.
 	file=arch/x86/xen/Kconfig
 	{
@@ -65,7 +66,7 @@ guest_edits() {
 	file=scripts/Makefile.lib
 	awk '{ print }
 	     !done && $0 == "ifeq ($(CONFIG_KCSAN),y)" {
-		print "KCSAN_SANITIZE = $(if $(KBUILD_EXTMOD)$(filter drivers/xen/evtchn/%,$(obj)/$(target-stem)),,n)"
+		print "KCSAN_SANITIZE = $(if $(KBUILD_EXTMOD)$(filter drivers/xen/evtchn drivers/xen/evtchn/%,$(obj)/$(target-stem)),,n)"
 		print "ifeq ($(KBUILD_EXTMOD),)"
 		print "KCSAN_INSTRUMENT_BARRIERS := $(if $(filter kernel kernel/locking kernel/rcu kernel/sched lib,$(obj)),y)"
 		print "endif"
@@ -74,8 +75,8 @@ guest_edits() {
 	renew "$tree/$file"
 	file=drivers/xen/Makefile
 	{
-		cat "$CACHE/am/${base##*/}/$file"
-		sed -n 's/^xen-evtchn-y.*addprefix evtchn\/,\(.*\))$/\1/p' "$CACHE/am/${base##*/}/$file" |
+		cat "$makefile"
+		sed -n 's/^xen-evtchn-y.*addprefix evtchn\/,\(.*\))$/\1/p' "$makefile" |
 			tr ' ' '\n' | sed -n 's,..*,GCOV_PROFILE_evtchn/& := y,p'
 	} > "$tree/$file.new"
 	renew "$tree/$file"
@@ -85,6 +86,26 @@ guest_edits() {
 # where there is none. Never in place: FILE may be a link into the base.
 renew() {
 	if cmp -s "$1.new" "$1"; then rm "$1.new"; else mv "$1.new" "$1"; fi
+}
+
+# linked_tree BASE TREE: a copy of BASE, of links, as nothing is written in place.
+linked_tree() {
+	[ ! -e "$2/.complete" ] || return 0
+	rm -rf "$2" "$2.new"
+	mkdir -p "${2%/*}"
+	cp -al "$1" "$2.new"
+	mv "$2.new" "$2"
+}
+
+# stock_tree BASE: prints the folder of the kernel without the series.
+stock_tree() {
+	local base=$1 tree=$CACHE/tree/${1##*/}-stock
+	[ -e "$base/drivers/xen/evtchn.c" ] ||
+		die "$base has no drivers/xen/evtchn.c: no stock driver to run" \
+		    -- "leave out --stock, or give another --base"
+	linked_tree "$base" "$tree"
+	guest_edits "$base" "$tree" "$base/drivers/xen/Makefile"
+	echo "$tree"
 }
 
 # patched_tree BASE: prints the folder of the kernel with the series. Only
@@ -97,13 +118,7 @@ patched_tree() {
 	series=$(current_series "$base")
 	apply_series "$base" "$series" "$repo"
 
-	if [ ! -e "$tree/.complete" ]; then
-		rm -rf "$tree" "$tree.new"
-		mkdir -p "$CACHE/tree"
-		# Links, as nothing is written in place: see below.
-		cp -al "$base" "$tree.new"
-		mv "$tree.new" "$tree"
-	fi
+	linked_tree "$base" "$tree"
 	# What an earlier series added and this one has not goes; so does the
 	# removed file.
 	{ cat "$tree/.touched" 2> /dev/null || true; echo drivers/xen/evtchn.c; } |
@@ -124,7 +139,7 @@ patched_tree() {
 		cp "$repo/$file" "$tree/$file"
 	done < "$tree/.touched.new"
 	mv "$tree/.touched.new" "$tree/.touched"
-	guest_edits "$base" "$tree"
+	guest_edits "$base" "$tree" "$repo/drivers/xen/Makefile"
 	say "git am: $(git -C "$repo" rev-list --count base..HEAD) patches on $name"
 	echo "$tree"
 }

@@ -15,10 +15,14 @@
 #include <linux/errno.h>
 #include <linux/fs.h>
 #include <linux/interrupt.h>
+#include <linux/irq.h>
+#include <linux/irqdesc.h>
 #include <linux/kernel.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
@@ -40,24 +44,46 @@ static irqreturn_t sharer_interrupt(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
+/*
+ * Whether a port is bound by /dev/xen/evtchn, whose handler has the name
+ * evtchn:PROGRAM; the kernel's own ports and those of nobody are not. It is a
+ * look at this moment: the test does not unbind the port meanwhile.
+ */
+static bool sharer_may_bind(unsigned int port)
+{
+	int irq = irq_from_evtchn(port);
+	struct irq_data *data;
+	struct irq_desc *desc;
+
+	if (irq <= 0)
+		return false;
+
+	guard(rcu)();
+
+	data = irq_get_irq_data(irq);
+	if (!data)
+		return false;
+	desc = irq_data_to_desc(data);
+
+	guard(raw_spinlock_irqsave)(&desc->lock);
+
+	return desc->action && strstarts(desc->action->name, "evtchn:");
+}
+
 static int sharer_bind(unsigned int port)
 {
 	int rc;
 
 	if (sharer_irq)
 		return -EISCONN;
-
-	/* Refuses ports that are the kernel's own or nobody's. */
-	rc = evtchn_get(port);
-	if (rc)
-		return rc;
+	if (!sharer_may_bind(port))
+		return -ENOENT;
 
 	atomic_set(&sharer_events, 0);
-	/* Takes another reference, which lasts until the unbind. */
+	/* Takes a reference to the port, which lasts until the unbind. */
 	rc = bind_evtchn_to_irqhandler_lateeoi(port, sharer_interrupt,
 					       IRQF_SHARED, "evtchn-sharer",
 					       &sharer_events);
-	evtchn_put(port);
 	if (rc < 0)
 		return rc;
 
