@@ -27,10 +27,39 @@ git_identity() {
 	export GIT_COMMITTER_NAME=run GIT_COMMITTER_EMAIL=run@localhost
 }
 
-# apply_series BASE SERIES REPO: `git am` in a repository that tracks just the
-# touched files of BASE.
+# base_repo BASE REPO PATCH…: a repository that tracks just those files of BASE that
+# the patches touch.
+base_repo() {
+	local base=$1 repo=$2 file
+	shift 2
+	rm -rf "$repo"
+	mkdir -p "$repo"
+	git -C "$repo" init -q
+	touched "$@" | while read -r file; do
+		[ -e "$base/$file" ] || continue
+		mkdir -p "$repo/$(dirname "$file")"
+		cp "$base/$file" "$repo/$file"
+	done
+	git -C "$repo" add -A
+	git -C "$repo" commit -qm base
+	git -C "$repo" tag base
+}
+
+# apply_some BASE SERIES REPO N…: `git am` of the patches with these numbers alone.
+apply_some() {
+	local base=$1 series=$2 repo=$3 number
+	shift 3
+	git_identity
+	base_repo "$base" "$repo" "$series"/[0-9]*.patch
+	for number; do
+		git -C "$repo" am -q "$series/$(printf %04d "$number")"-*.patch > "$repo.log" 2>&1 ||
+			does_not_apply "$base" "$series" "$repo.log"
+	done
+}
+
+# apply_series BASE SERIES REPO: `git am` of all that fits.
 apply_series() {
-	local base=$1 series=$2 repo=$3 patches removal stock file
+	local base=$1 series=$2 repo=$3 patches removal stock
 	patches=("$series"/[0-9]*.patch)
 	removal=${patches[-1]}
 	git_identity
@@ -44,17 +73,7 @@ apply_series() {
 		patches+=("$series"/backport/[0-9]*.patch)
 	fi
 
-	rm -rf "$repo"
-	mkdir -p "$repo"
-	git -C "$repo" init -q
-	touched "${patches[@]}" "$removal" | while read -r file; do
-		[ -e "$base/$file" ] || continue
-		mkdir -p "$repo/$(dirname "$file")"
-		cp "$base/$file" "$repo/$file"
-	done
-	git -C "$repo" add -A
-	git -C "$repo" commit -qm base
-	git -C "$repo" tag base
+	base_repo "$base" "$repo" "${patches[@]}" "$removal"
 	git -C "$repo" am -q "${patches[@]}" > "$repo.log" 2>&1 || does_not_apply "$base" "$series" "$repo.log"
 	if [ -e "$repo/drivers/xen/evtchn.c" ]; then
 		git -C "$repo" rm -q drivers/xen/evtchn.c

@@ -117,12 +117,8 @@ delay() {
 		sed -i -e "/^[[:space:]]*cons = /s/\$/ $pause/" \
 			-e "/^[[:space:]]*WRITE_ONCE(u->ring_prod,/s/\$/ $pause/" "$1"
 		;;
-	core.c.new)
-		sed -i -e "/if (push == EVTCHN_PUSH_FIRST) {/s/\$/ $pause/" \
-			-e "s/if (wq_has_sleeper(&file->wait))/{ $pause } &/" "$1"
-		;;
-	evtchn.h.new)
-		sed -i -e "/evtchn_ring_push(struct/,/^}/s/WRITE_ONCE(ring->prod,.*/$pause & $pause/" "$1"
+	ring.c.new)
+		sed -i -e "/^void uevtchn_ring_push(/,/^}/{s/if (ring->used < ring->size) {/$pause &/;s/if (events && waitqueue_active/$pause &/}" "$1"
 		;;
 	*) return 0 ;;
 	esac

@@ -6,9 +6,8 @@
 # MISSING_SIGN_OFF	whoever submits the series signs it, with git am -s
 # FILE_PATH_CHANGES	MAINTAINERS is updated, by a patch of its own
 # ENOSYS		the errno of an unknown command is user ABI
-# REPEATED_WORD		a table of results, in formal/check.sh
 # UNKNOWN_COMMIT_ID	of Fixes: there is no history here to look them up in
-CHECKPATCH_IGNORE=MISSING_SIGN_OFF,FILE_PATH_CHANGES,ENOSYS,REPEATED_WORD,UNKNOWN_COMMIT_ID
+CHECKPATCH_IGNORE=MISSING_SIGN_OFF,FILE_PATH_CHANGES,ENOSYS,UNKNOWN_COMMIT_ID
 
 # failed WORDS…: ends the check.
 failed() {
@@ -52,13 +51,19 @@ base_files() {
 lands_right() (
 	BASE=$1
 	. "$TOP/scripts/series/edits.sh"
-	dir=$LOGS/edited
-	rm -rf "$dir"
-	for file in $(sed -n 's/^Edit: *//p' "$TOP"/scripts/series/[0-9]* | tr ' ' '\n' | sort -u); do
-		mkdir -p "$dir/$(dirname "$file")"
-		cp "$BASE/$file" "$dir/$file"
-		(cd "$dir" && edit "$file")
-		cmp "$dir/$file" "$2/$file" || failed "$file of $BASE was changed in the wrong place"
+	. "$TOP/scripts/series/history.sh"
+	rm -rf "$LOGS/edited"
+	mkdir -p "$LOGS/edited"
+	cd "$LOGS/edited" || exit
+	files=$(for step in "$TOP"/scripts/series/[0-9]*; do kernels_files "$step"; done | sort -u)
+	for file in $files; do keep "$file" "$BASE"; done
+	for step in "$TOP"/scripts/series/[0-9]*; do
+		for file in $(field Diff "$step"); do apply_diff "$file"; done
+		for file in $(field Edit "$step"); do edit "$file"; done
+	done
+	for file in $files; do
+		[ "$file" = drivers/xen/evtchn.c ] || cmp "$file" "$2/$file" ||
+			failed "$file of $BASE was changed in the wrong place"
 	done
 )
 
@@ -131,8 +136,8 @@ step_selftests() {
 }
 
 # A tree and a build folder beside the guest's. A step that leaves the objects of
-# the one before boots as that does, which the guests are run on: stock's until
-# the new driver is built, and ours from then on.
+# the one before boots as that does. What else there is in the series is booted by
+# the guests: each patch of the core with the stock driver, and all together.
 check_series_steps() {
 	local base repo tree out commit file objects last='' kinds=0
 	base=$(readlink -f "$CACHE/src/newest")
@@ -140,9 +145,7 @@ check_series_steps() {
 	tree=$CACHE/test/steps-tree out=$CACHE/test/steps-build
 	rm -rf "$tree" "$out.selftests"
 	cp -al "$base" "$tree"
-	# Without what the base has no option for.
-	grep -v XEN_EVTCHN_KUNIT_TEST "$TOP/scripts/guest/kernel.config" > "$out.config"
-	configure "$tree" "$out" "$out.config"
+	STOCK=1 configure "$tree" "$out" "$TOP/scripts/guest/kernel.config"
 	find "$out/drivers/xen" -name '*.o' -delete 2> /dev/null || true
 	for commit in base $(git -C "$repo" rev-list --reverse base..HEAD); do
 		git -C "$repo" checkout -q "$commit"
@@ -152,7 +155,9 @@ check_series_steps() {
 			rm -f "$tree/$file"
 			[ ! -e "$repo/$file" ] || { mkdir -p "$tree/${file%/*}"; cp "$repo/$file" "$tree/$file"; }
 		done
-		kmake "$tree" "$out" -s drivers/xen/ > "$out.step" 2>&1 ||
+		objects=$(cd "$tree" && find drivers/xen -name ring_kunit.c | sed 's/c$/o/')
+		# shellcheck disable=SC2086 # none or one
+		kmake "$tree" "$out" -s drivers/xen/ $objects > "$out.step" 2>&1 ||
 			{ cat "$out.step"; failed "drivers/xen does not build"; }
 		if [ -e "$tree/tools/testing/selftests/xen" ]; then
 			step_selftests "$tree" "$out" >> "$out.step" 2>&1 ||
@@ -169,9 +174,10 @@ check_series_steps() {
 		fi
 		last=$objects
 	done
-	# The parts are built once the Makefile is switched over.
 	[ -e "$out/drivers/xen/evtchn/core.o" ] || failed "the new driver was not built"
-	[ $kinds = 2 ] || failed "$kinds kernels in the series, not two"
+	# The base, eight patches of the core, the ring's tests, the driver, and the
+	# core without what the old one needed.
+	[ $kinds = 12 ] || failed "$kinds kernels in the series, not 12"
 	rm -rf "$tree"
 }
 

@@ -28,7 +28,6 @@ program         run -- FILE: output, exit status and arguments come through unch
 crash           run tells a crashed guest, with its last words
 hang            run tells a hung guest
 refusals        run refuses what it cannot do, with the next step
-model           spin finds the lost wake-up in the stock driver, and none in ours
 kunit           the ring does what a plain queue does, and loses no wake-up
 "
 # Waits more than it works: begins before the guests and is told after them.

@@ -80,7 +80,7 @@ check_pages() {
 	printf 'xen\n===\n\n.. toctree::\n\n   xen-evtchn\n' > "$dir/Documentation/userspace-api/index.rst"
 	(cd "$dir/Documentation" &&
 		srctree=$dir sphinx-build -q -W --keep-going -c . -b html userspace-api "$dir/out")
-	for path in IOCTL_EVTCHN_NOTIFY '</table>' evtchn_save_sem 'Instructions a call'; do
+	for path in IOCTL_EVTCHN_NOTIFY '</table>' 'file-&gt;bind_lock' 'Instructions a call'; do
 		grep -q "$path" "$dir/out/xen-evtchn.html" || failed "the page lacks $path"
 	done
 	grep -qx '   xen-evtchn' "$tree/Documentation/userspace-api/index.rst" || failed "the page is in no toctree"

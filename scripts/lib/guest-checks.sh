@@ -103,19 +103,6 @@ check_idle() {
 	[ $status = 42 ] || failed "exit status $status of a guest that sleeps 150 s, not 42"
 }
 
-# Minutes of search that depend on nothing but the model, and on spin.
-check_model() {
-	local formal=$TOP/tools/testing/selftests/xen/formal key
-	key=$(cat "$formal"/* <(spin -V) | sha256sum | cut -c1-16)
-	if [ -e "$LOGS/model-$key" ]; then
-		echo "the same model and spin as when this was found:"
-	else
-		"$formal/check.sh" > "$LOGS/model.new"
-		mv "$LOGS/model.new" "$LOGS/model-$key"
-	fi
-	cat "$LOGS/model-$key"
-}
-
 check_kunit() {
 	guest_run --kunit
 }

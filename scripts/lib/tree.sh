@@ -108,6 +108,22 @@ stock_tree() {
 	echo "$tree"
 }
 
+# some_tree BASE N…: prints the folder of the kernel with these patches alone.
+some_tree() {
+	local base=$1 tree=$CACHE/tree/${1##*/}-some repo=$CACHE/am/${1##*/}-some file
+	shift
+	apply_some "$base" "$(current_series "$base")" "$repo" "$@"
+	linked_tree "$base" "$tree"
+	for file in $(git -C "$repo" ls-files); do
+		[ "$file" != drivers/xen/Makefile ] || continue
+		mkdir -p "$tree/${file%/*}"
+		cp "$repo/$file" "$tree/$file.new"
+		renew "$tree/$file"
+	done
+	guest_edits "$base" "$tree" "$repo/drivers/xen/Makefile"
+	echo "$tree"
+}
+
 # patched_tree BASE: prints the folder of the kernel with the series. Only
 # files that differ are written, so that make rebuilds what changed.
 patched_tree() {
