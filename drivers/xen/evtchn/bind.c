@@ -442,17 +442,19 @@ void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 
 	for (; nr; nr--, ports++) {
 		binding = find_binding(file, *ports, false);
-		old = binding ? atomic_read(&binding->state) : 0;
+		if (!binding)
+			continue;
+
+		old = atomic_read(&binding->state);
 		do {
-			if (!(old & UEVTCHN_MASKED))
-				break;
-			/* A missed event is due now: masked it stays. */
+			/* A missed event is due now, and masks the port. */
 			new = old & UEVTCHN_MISSED ? UEVTCHN_MASKED : 0;
-		} while (!atomic_try_cmpxchg(&binding->state, &old, new));
+		} while ((old & UEVTCHN_MASKED) &&
+			 !atomic_try_cmpxchg(&binding->state, &old, new));
 		if (!(old & UEVTCHN_MASKED))
 			continue;
 
-		/* First: after the push, another write() may send the next EOI. */
+		/* After the push, another write() may send the next EOI. */
 		xen_irq_lateeoi(binding->irq, 0);
 		if (unlikely(old & UEVTCHN_MISSED))
 			uevtchn_ring_push(&file->ring, *ports);

@@ -5,8 +5,6 @@
  * The device's user ABI was defined by the event channel driver of K A Fraser
  * and Steven Smith (2004), which this one replaces.
  */
-#define pr_fmt(fmt) "xen:" KBUILD_MODNAME ": " fmt
-
 #include <linux/ctype.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
@@ -183,16 +181,7 @@ static struct miscdevice uevtchn_miscdev = {
 
 static int __init uevtchn_module_init(void)
 {
-	int rc;
-
-	if (!xen_domain())
-		return -ENODEV;
-
-	rc = misc_register(&uevtchn_miscdev);
-	if (rc)
-		pr_err("cannot register /dev/xen/evtchn (%d)\n", rc);
-
-	return rc;
+	return xen_domain() ? misc_register(&uevtchn_miscdev) : -ENODEV;
 }
 module_init(uevtchn_module_init);
 

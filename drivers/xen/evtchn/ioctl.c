@@ -134,8 +134,7 @@ static long ioctl_restrict_domid(struct uevtchn_file *file, void __user *arg)
 
 	if (copy_from_user(&restriction, arg, sizeof(restriction)))
 		return -EFAULT;
-	if (restriction.domid == 0 ||
-	    restriction.domid >= DOMID_FIRST_RESERVED)
+	if (!restriction.domid || restriction.domid >= DOMID_FIRST_RESERVED)
 		return -EINVAL;
 
 	return uevtchn_restrict(file, restriction.domid);

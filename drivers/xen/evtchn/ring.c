@@ -111,6 +111,7 @@ void uevtchn_ring_push(struct uevtchn_ring *ring, evtchn_port_t port)
 		WRITE_ONCE(ring->overflow, true);
 		events = EPOLLERR;
 	}
+	/* Sleepers enter the queue under this lock: none is missed. */
 	if (events && waitqueue_active(&ring->wait))
 		wake_up_locked_poll(&ring->wait, events);
 	spin_unlock_irqrestore(&ring->wait.lock, flags);
