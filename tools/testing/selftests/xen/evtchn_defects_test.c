@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * What the driver of /dev/xen/evtchn before this one did wrong: for each of its
- * defects (D1 to D18) that a program can reach, the right behaviour.
+ * defects (D1 to D18) that a program can reach, the right behaviour. And the
+ * same for what a driver without them, or the event core behind it, may still do
+ * wrong (A2 to A11).
  *
  * There, many of these tests end the kernel, and others wait for ever. Threads
  * and processes that may never come back are waited for with a guard.
@@ -15,9 +17,11 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -452,14 +456,22 @@ TEST_F(defects, d7_static_of_number_without_port_is_an_error)
  */
 
 #define SHARER_DEVICE	"/dev/evtchn_sharer"
-#define SHARER_MODULE	"evtchn_sharer"
 #define MODULE_PATH	512
 
-/* Loads the module from $EVTCHN_MODULES, or from beside the program. */
-static int load_sharer(char path[MODULE_PATH])
+/* A module that a test wants, with a device of the same name. */
+struct module {
+	const char *loaded;	/* its name, if it is to be unloaded */
+	char missing[MODULE_PATH + 64];
+};
+
+/*
+ * Loads the module from $EVTCHN_MODULES, or from beside the program, unless it
+ * is there. Returns 0, -errno, or 1 if it cannot be had here, as @missing says.
+ */
+static int load_module(struct module *module, const char *name)
 {
 	const char *folder = getenv("EVTCHN_MODULES");
-	char self[MODULE_PATH - 64];
+	char self[MODULE_PATH - 64], path[MODULE_PATH];
 	ssize_t len;
 	int fd, ret;
 
@@ -468,17 +480,36 @@ static int load_sharer(char path[MODULE_PATH])
 		return -errno;
 	self[len] = '\0';
 	if (folder)
-		snprintf(path, MODULE_PATH, "%s/" SHARER_MODULE ".ko", folder);
+		snprintf(path, sizeof(path), "%s/%s.ko", folder, name);
 	else
-		snprintf(path, MODULE_PATH, "%s/test_modules/" SHARER_MODULE ".ko",
-			 dirname(self));
+		snprintf(path, sizeof(path), "%s/test_modules/%s.ko",
+			 dirname(self), name);
 
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ret = syscall(__NR_finit_module, fd, "", 0) ? -errno : 0;
-	close(fd);
-	return ret;
+	ret = fd < 0 || syscall(__NR_finit_module, fd, "", 0) ? -errno : 0;
+	if (fd >= 0)
+		close(fd);
+	if (!ret) {
+		module->loaded = name;
+	} else if (ret == -EPERM || ret == -ENOSYS) {
+		snprintf(module->missing, sizeof(module->missing),
+			 "no modules can be loaded: %s", strerror(-ret));
+		return 1;
+	} else if (ret == -ENOENT) {
+		snprintf(module->missing, sizeof(module->missing),
+			 "no %s: build test_modules for this kernel (KDIR=)", path);
+		snprintf(path, sizeof(path), "/dev/%s", name);
+		return access(path, F_OK) ? 1 : 0;
+	}
+	return ret == -EEXIST ? 0 : ret;
+}
+
+/* 0, or -errno. */
+static int unload_module(struct module *module)
+{
+	if (!module->loaded)
+		return 0;
+	return syscall(__NR_delete_module, module->loaded, 0) ? -errno : 0;
 }
 
 FIXTURE(shared)
@@ -487,9 +518,8 @@ FIXTURE(shared)
 	int fd;			/* has pair.a, which is shared */
 	int peer;		/* has pair.b */
 	int sharer;
-	bool loaded;
 	struct ev_pair pair;
-	char path[MODULE_PATH];
+	struct module module;
 };
 
 static int sharer_command(int fd, const char *command)
@@ -535,16 +565,10 @@ FIXTURE_SETUP(shared)
 	self->log = ev_log_open();
 	ASSERT_GE(self->log, 0)
 		TH_LOG("/dev/kmsg: %s", strerror(-self->log));
-	ret = load_sharer(self->path);
-	if (ret == -ENOENT && access(SHARER_DEVICE, F_OK))
-		SKIP(return, "no %s: build test_modules for this kernel (KDIR=)",
-		     self->path);
-	if (ret == -EPERM || ret == -ENOSYS)
-		SKIP(return, "no modules can be loaded: %s", strerror(-ret));
-	if (ret != -ENOENT && ret != -EEXIST)
-		ASSERT_EQ(0, ret)
-			TH_LOG("%s: %s", self->path, strerror(-ret));
-	self->loaded = !ret;
+	ret = load_module(&self->module, "evtchn_sharer");
+	if (ret == 1)
+		SKIP(return, "%s", self->module.missing);
+	ASSERT_EQ(0, ret);
 	self->sharer = open(SHARER_DEVICE, O_RDWR | O_CLOEXEC);
 	ASSERT_GE(self->sharer, 0)
 		TH_LOG(SHARER_DEVICE ": %s", strerror(errno));
@@ -562,8 +586,7 @@ FIXTURE_TEARDOWN(shared)
 	close(self->sharer);
 	close(self->fd);
 	close(self->peer);
-	if (self->loaded)
-		EXPECT_EQ(0, syscall(__NR_delete_module, SHARER_MODULE, 0));
+	EXPECT_EQ(0, unload_module(&self->module));
 	check_log(_metadata, self->log);
 }
 
@@ -1131,6 +1154,307 @@ TEST_F(charged, d15_limit_is_for_programs_that_bind)
 }
 
 /*
+ * A5: privcmd's ioeventfd, which shares a port with a file, sent no EOI. When
+ * the file gave the port up, it saw one more request.
+ */
+
+#define REQUESTS_DEVICE	"/dev/evtchn_privcmd"
+
+/* <xen/privcmd.h> wants headers of Xen's that user space does not have. */
+struct ioeventfd_arg {
+	uint64_t request;
+	uint64_t ports;
+	uint64_t addr;
+	uint32_t addr_len;
+	uint32_t event_fd;
+	uint32_t vcpus;
+	uint32_t vq;
+	uint32_t flags;		/* 1: no more */
+	uint16_t dom;
+	uint8_t pad[2];
+};
+
+#define PRIVCMD_IOEVENTFD	_IOW('P', 9, struct ioeventfd_arg)
+
+/* A write to a device's register, from Xen's public header ioreq.h. */
+struct io_request {
+	uint64_t addr;
+	uint64_t data;
+	uint32_t count;
+	uint32_t size;
+	uint32_t vp_eport;
+	uint16_t pad;
+	uint8_t state;		/* the upper half has flags: a write has none */
+	uint8_t type;
+};
+
+enum { REQUEST_READY = 1, REQUEST_ANSWERED = 3 };
+enum { REQUEST_COPY = 1 };
+
+/* Where a virtio device is whose second queue is notified. */
+#define VIRTIO_ADDR	0xfee00000
+#define VIRTIO_NOTIFY	0x50
+#define VIRTIO_QUEUE	1
+
+FIXTURE(ioeventfd)
+{
+	int log;
+	int fd;			/* has pair.a, which privcmd shares */
+	int peer;		/* has pair.b: Xen's end */
+	int privcmd;
+	int device;
+	bool assigned;
+	struct ev_pair pair;
+	struct io_request *request;
+	struct ioeventfd_arg arg;
+	struct module module;
+};
+
+FIXTURE_SETUP(ioeventfd)
+{
+	int ret;
+
+	self->log = ev_log_open();
+	ASSERT_GE(self->log, 0)
+		TH_LOG("/dev/kmsg: %s", strerror(-self->log));
+	self->privcmd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
+	if (self->privcmd < 0)
+		SKIP(return, "no /dev/xen/privcmd (CONFIG_XEN_PRIVCMD)");
+	ret = load_module(&self->module, "evtchn_privcmd");
+	if (ret == 1)
+		SKIP(return, "%s", self->module.missing);
+	ASSERT_EQ(0, ret);
+	self->device = open(REQUESTS_DEVICE, O_RDWR | O_CLOEXEC);
+	ASSERT_GE(self->device, 0)
+		TH_LOG(REQUESTS_DEVICE ": %s", strerror(errno));
+	self->request = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
+			     MAP_SHARED, self->device, 0);
+	ASSERT_NE(MAP_FAILED, self->request);
+	memset(self->request, 0, sizeof(*self->request));
+
+	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	ASSERT_GE(self->fd, 0);
+	self->peer = ev_open(O_CLOEXEC | O_NONBLOCK);
+	ASSERT_GE(self->peer, 0);
+	ASSERT_EQ(0, ev_connect(self->fd, self->peer, &self->pair));
+
+	self->arg = (struct ioeventfd_arg) {
+		.request = (uintptr_t)self->request,
+		.ports = (uintptr_t)&self->pair.a,
+		.addr = VIRTIO_ADDR,
+		.addr_len = 4,
+		.vq = VIRTIO_QUEUE,
+		.vcpus = 1,
+		.dom = SOME_DOMAIN,
+	};
+	ret = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ASSERT_GE(ret, 0);
+	self->arg.event_fd = ret;
+	ret = ev_ioctl(self->privcmd, PRIVCMD_IOEVENTFD, &self->arg);
+	if (ret == -EOPNOTSUPP || ret == -ENOTTY)
+		SKIP(return, "privcmd has no ioeventfd (CONFIG_XEN_PRIVCMD_EVENTFD)");
+	ASSERT_EQ(0, ret);
+	self->assigned = true;
+}
+
+FIXTURE_TEARDOWN(ioeventfd)
+{
+	self->arg.flags = 1;
+	if (self->assigned)
+		EXPECT_EQ(0, ev_ioctl(self->privcmd, PRIVCMD_IOEVENTFD, &self->arg));
+	close(self->arg.event_fd);
+	close(self->fd);
+	close(self->peer);
+	munmap(self->request, sysconf(_SC_PAGESIZE));
+	close(self->device);
+	close(self->privcmd);
+	EXPECT_EQ(0, unload_module(&self->module));
+	check_log(_metadata, self->log);
+}
+
+/* Xen has a request, and is told that it was served: 0, or -errno. */
+static int serve_request(struct _test_data_ioeventfd *self)
+{
+	struct io_request *request = self->request;
+	uint64_t count;
+	int ret;
+
+	request->addr = VIRTIO_ADDR + VIRTIO_NOTIFY;
+	request->data = VIRTIO_QUEUE;
+	request->count = 1;
+	request->size = self->arg.addr_len;
+	request->type = REQUEST_COPY;
+	__atomic_store_n(&request->state, REQUEST_READY, __ATOMIC_RELEASE);
+
+	ret = ev_notify(self->peer, self->pair.b);
+	if (!ret)
+		ret = ev_take(self->peer);
+	if (ret < 0)
+		return ret;
+	if ((unsigned int)ret != self->pair.b)
+		return -EPROTO;
+	if (request->state != REQUEST_ANSWERED)
+		return -EBADMSG;
+	if (read(self->arg.event_fd, &count, sizeof(count)) != sizeof(count))
+		return -ENODATA;
+	if (count != 1)
+		return -EOVERFLOW;
+	ret = ev_enable(self->peer, self->pair.b);
+	return ret < 0 ? ret : 0;
+}
+
+#define REQUESTS	10
+
+/* How many requests of REQUESTS in turn are served. */
+static int served_requests(struct _test_data_ioeventfd *self)
+{
+	int n, ret = 0;
+
+	for (n = 0; n < REQUESTS && !ret; n += !ret)
+		ret = serve_request(self);
+	if (ret)
+		ksft_print_msg("request %d: %s\n", n + 1, strerror(-ret));
+	return n;
+}
+
+/* The file and privcmd see each of them, as long as the file writes the port. */
+TEST_F(ioeventfd, a5_requests_are_served_while_the_file_writes)
+{
+	int i;
+
+	for (i = 0; i < REQUESTS; i++) {
+		ASSERT_EQ(0, serve_request(self));
+		ASSERT_EQ(self->pair.a, ev_take(self->fd));
+		ASSERT_EQ(4, ev_enable(self->fd, self->pair.a));
+	}
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+}
+
+TEST_F(ioeventfd, a5_requests_are_served_while_the_port_is_masked)
+{
+	unsigned int ports[4];
+	int ret;
+
+	ASSERT_EQ(0, serve_request(self));
+	ASSERT_EQ(self->pair.a, ev_take(self->fd));
+	EXPECT_EQ(REQUESTS, served_requests(self));
+	EXPECT_EQ(-EAGAIN, ev_read(self->fd, ports, sizeof(ports)));
+
+	/* All that came meanwhile is one event. */
+	ASSERT_EQ(4, ev_enable(self->fd, self->pair.a));
+	ev_settle();
+	ret = ev_read(self->fd, ports, sizeof(ports));
+	EXPECT_TRUE(ret == 4 || ret == -EAGAIN);
+	if (ret == 4) {
+		EXPECT_EQ(self->pair.a, ports[0]);
+		ASSERT_EQ(4, ev_enable(self->fd, self->pair.a));
+		ev_settle();
+	}
+	EXPECT_EQ(-EAGAIN, ev_read(self->fd, ports, sizeof(ports)));
+	EXPECT_EQ(0, serve_request(self));
+	EXPECT_EQ(self->pair.a, ev_take(self->fd));
+}
+
+TEST_F(ioeventfd, a5_requests_are_served_after_unbind)
+{
+	ASSERT_EQ(0, ev_unbind(self->fd, self->pair.a));
+	EXPECT_EQ(REQUESTS, served_requests(self));
+}
+
+TEST_F(ioeventfd, a5_requests_are_served_after_unbind_of_masked_port)
+{
+	ASSERT_EQ(0, serve_request(self));
+	ASSERT_EQ(self->pair.a, ev_take(self->fd));
+	ASSERT_EQ(0, ev_unbind(self->fd, self->pair.a));
+	EXPECT_EQ(REQUESTS, served_requests(self));
+}
+
+TEST_F(ioeventfd, a5_requests_are_served_after_close)
+{
+	ASSERT_EQ(0, close(self->fd));
+	self->fd = -1;
+	EXPECT_EQ(REQUESTS, served_requests(self));
+}
+
+/* An event that privcmd has no use for is no end, either. */
+TEST_F(ioeventfd, a5_requests_are_served_after_an_event_without_one)
+{
+	ASSERT_EQ(0, ev_unbind(self->fd, self->pair.a));
+	ASSERT_EQ(0, ev_notify_settled(self->peer, self->pair.b));
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->peer));
+	EXPECT_EQ(REQUESTS, served_requests(self));
+}
+
+/*
+ * A6: two EOIs at once put one irq into a list twice.
+ */
+
+#define EOI_DEVICE	"/dev/evtchn_eoi"
+#define EOI_WRITES	100
+#define EOI_ROUNDS	20	/* of a write */
+
+FIXTURE(eoi)
+{
+	int log;
+	int fd;
+	int device;
+	struct module module;
+};
+
+FIXTURE_SETUP(eoi)
+{
+	int ret;
+
+	self->log = ev_log_open();
+	ASSERT_GE(self->log, 0)
+		TH_LOG("/dev/kmsg: %s", strerror(-self->log));
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "one CPU, which cannot send two EOIs at once");
+	if (ev_xen_open())
+		SKIP(return, "%s", ev_xen_open());
+	ret = load_module(&self->module, "evtchn_eoi");
+	if (ret == 1)
+		SKIP(return, "%s", self->module.missing);
+	ASSERT_EQ(0, ret);
+	self->device = open(EOI_DEVICE, O_WRONLY | O_CLOEXEC);
+	ASSERT_GE(self->device, 0)
+		TH_LOG(EOI_DEVICE ": %s", strerror(errno));
+	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	ASSERT_GE(self->fd, 0);
+}
+
+FIXTURE_TEARDOWN(eoi)
+{
+	close(self->device);
+	close(self->fd);
+	EXPECT_EQ(0, unload_module(&self->module));
+	check_log(_metadata, self->log);
+}
+
+TEST_F(eoi, a6_two_at_once_spoil_no_list)
+{
+	char command[64], record[EV_LOG_RECORD] = "";
+	int i, port, peer, ret, trouble = 0;
+
+	/* What the list is when it was spoiled ends the kernel sooner or later. */
+	for (i = 0; i < EOI_WRITES && !trouble; i++) {
+		port = ev_xen_alloc_unbound(EV_SELF);
+		ASSERT_GT(port, 0);
+		peer = ev_bind_interdomain(self->fd, EV_SELF, port);
+		ASSERT_GT(peer, 0);
+		snprintf(command, sizeof(command), "%d %d %d", port, peer, EOI_ROUNDS);
+		ret = write(self->device, command, strlen(command)) < 0 ? -errno : 0;
+		trouble = ev_log_trouble(self->log, record);
+		EXPECT_EQ(0, trouble)
+			TH_LOG("after at most %d EOIs of two CPUs at once: %s",
+			       (i + 1) * EOI_ROUNDS, record);
+		ASSERT_EQ(0, ret)
+			TH_LOG("no event came: %s", strerror(-ret));
+		ASSERT_EQ(0, ev_unbind(self->fd, peer));
+	}
+}
+
+/*
  * D16, D18: memory that the kernel waits for, as user space serves its faults
  */
 
@@ -1195,6 +1519,19 @@ static int serve_page(struct held_page *held, const void *content, size_t size)
 	return ret;
 }
 
+/* Lets those who wait for the page find none: 0, or -errno. */
+static int withdraw_page(struct held_page *held)
+{
+	struct uffdio_range range = {
+		.start = (unsigned long)held->page,
+		.len = held->size,
+	};
+
+	if (munmap(held->page, held->size))
+		return -errno;
+	return ioctl(held->uffd, UFFDIO_WAKE, &range) ? -errno : 0;
+}
+
 /* A call in a thread of its own. */
 struct job {
 	int (*run)(struct job *job);
@@ -1203,6 +1540,7 @@ struct job {
 	void *buf;
 	const struct ev_pair *pair;
 	int ret;
+	atomic_int tid;		/* 0 before it runs */
 	pthread_t thread;
 };
 
@@ -1210,6 +1548,7 @@ static void *run_job(void *arg)
 {
 	struct job *job = arg;
 
+	atomic_store(&job->tid, syscall(__NR_gettid));
 	job->ret = job->run(job);
 	return NULL;
 }
@@ -1229,6 +1568,37 @@ static bool job_ends(struct job *job)
 	return !pthread_timedjoin_np(job->thread, NULL, &end);
 }
 
+/* Whether the process or thread sleeps; or -ESRCH. */
+static int is_asleep(pid_t pid)
+{
+	char path[64], text[512], *state;
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	if (get_text(path, "stat", text, sizeof(text)) < 0)
+		return -ESRCH;
+	state = strrchr(text, ')');
+	return state && (state[2] == 'S' || state[2] == 'D');
+}
+
+/* Looks at a job that do not differ: it does not sleep for a moment only. */
+#define SAME_LOOKS	20
+
+/* Returns once the job is over or sleeps: whether it is over. */
+static bool job_ends_or_sleeps(struct job *job)
+{
+	int i, asleep = 0;
+	pid_t tid;
+
+	for (i = 0; i < GUARD_STEPS && asleep < SAME_LOOKS; i++) {
+		if (!pthread_tryjoin_np(job->thread, NULL))
+			return true;
+		tid = atomic_load(&job->tid);
+		asleep = tid && is_asleep(tid) == 1 ? asleep + 1 : 0;
+		one_step();
+	}
+	return false;
+}
+
 static int job_ioctl(struct job *job)
 {
 	return ev_ioctl(job->fd, job->cmd, job->buf);
@@ -1237,6 +1607,11 @@ static int job_ioctl(struct job *job)
 static int job_read(struct job *job)
 {
 	return ev_read(job->fd, job->buf, 4 * sizeof(unsigned int));
+}
+
+static int job_read_one(struct job *job)
+{
+	return ev_read(job->fd, job->buf, sizeof(unsigned int));
 }
 
 /* NOTIFY, read and write of an open pair, then bind and unbind: 0 or -errno. */
@@ -1368,6 +1743,184 @@ TEST_F(held_argument, d16_others_go_on_while_an_argument_is_awaited)
 	EXPECT_EQ(variant->result, waits.ret > 0 ? 1 : waits.ret);
 	if (!in_time)
 		ASSERT_TRUE(job_ends(&others));
+}
+
+/*
+ * A2: RESTRICT_DOMID returned while a bind was under way that it forbids, and
+ * whose argument was yet to be read: whoever served that page bound what it
+ * liked on a restricted file.
+ */
+
+/* A VIRQ of vCPU 0 that Linux has no use for, and any domain may bind. */
+#define VIRQ_XENOPROF	7
+
+FIXTURE(late_bind)
+{
+	int log;
+	int fd;
+	int port;		/* Xen has it, nobody, and this domain may bind to it */
+	struct held_page held;
+};
+
+FIXTURE_VARIANT(late_bind)
+{
+	unsigned long cmd;
+	unsigned int arg[2];
+	int port_at;		/* where in arg self->port goes, or -1 */
+	int result;		/* of the bind after the restriction */
+};
+
+FIXTURE_VARIANT_ADD(late_bind, virq)
+{
+	.cmd = IOCTL_EVTCHN_BIND_VIRQ,
+	.arg = { VIRQ_XENOPROF },
+	.port_at = -1,
+	.result = -EACCES,
+};
+
+FIXTURE_VARIANT_ADD(late_bind, unbound)
+{
+	.cmd = IOCTL_EVTCHN_BIND_UNBOUND_PORT,
+	.arg = { EV_SELF },
+	.port_at = -1,
+	.result = -EACCES,
+};
+
+FIXTURE_VARIANT_ADD(late_bind, static)
+{
+	.cmd = IOCTL_EVTCHN_BIND_STATIC,
+	.port_at = 0,
+	.result = -EACCES,
+};
+
+FIXTURE_VARIANT_ADD(late_bind, interdomain_elsewhere)
+{
+	.cmd = IOCTL_EVTCHN_BIND_INTERDOMAIN,
+	.arg = { EV_SELF },
+	.port_at = 1,
+	.result = -EACCES,
+};
+
+/* Allowed, and Xen says that there is no such domain. */
+FIXTURE_VARIANT_ADD(late_bind, interdomain)
+{
+	.cmd = IOCTL_EVTCHN_BIND_INTERDOMAIN,
+	.arg = { SOME_DOMAIN, 1 },
+	.port_at = -1,
+	.result = -ESRCH,
+};
+
+FIXTURE_SETUP(late_bind)
+{
+	int ret;
+
+	self->log = ev_log_open();
+	ASSERT_GE(self->log, 0)
+		TH_LOG("/dev/kmsg: %s", strerror(-self->log));
+	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	ASSERT_GE(self->fd, 0);
+	if (ev_xen_open())
+		SKIP(return, "%s", ev_xen_open());
+	self->port = ev_xen_alloc_unbound(EV_SELF);
+	ASSERT_GT(self->port, 0);
+	ret = hold_page(&self->held);
+	if (ret)
+		SKIP(return, "no userfaultfd for the kernel's faults: %s",
+		     strerror(-ret));
+}
+
+FIXTURE_TEARDOWN(late_bind)
+{
+	close(self->held.uffd);
+	close(self->fd);
+	if (self->port > 0)
+		EXPECT_EQ(0, ev_xen_close(self->port));
+	check_log(_metadata, self->log);
+}
+
+TEST_F(late_bind, a2_restriction_ends_what_it_forbids)
+{
+	struct ioctl_evtchn_restrict_domid domain = { .domid = SOME_DOMAIN };
+	unsigned int arg[2] = { variant->arg[0], variant->arg[1] };
+	struct job bind = {
+		.run = job_ioctl,
+		.fd = self->fd,
+		.cmd = variant->cmd,
+		.buf = self->held.page,
+	};
+	struct job restriction = {
+		.run = job_ioctl,
+		.fd = self->fd,
+		.cmd = IOCTL_EVTCHN_RESTRICT_DOMID,
+		.buf = &domain,
+	};
+	bool restricted;
+	int count;
+
+	if (variant->port_at >= 0)
+		arg[variant->port_at] = self->port;
+	count = xen_count();
+	ASSERT_EQ(0, start_job(&bind));
+	ASSERT_EQ(0, wait_for_fault(&self->held));
+	ASSERT_EQ(0, start_job(&restriction));
+	/* It may wait for the bind as well: then the bind comes first. */
+	restricted = job_ends_or_sleeps(&restriction);
+
+	ASSERT_EQ(0, serve_page(&self->held, arg, sizeof(arg)));
+	ASSERT_TRUE(job_ends(&bind));
+	if (!restricted)
+		ASSERT_TRUE(job_ends(&restriction));
+	EXPECT_EQ(0, restriction.ret);
+	if (restricted || bind.ret < 0) {
+		EXPECT_EQ(variant->result, bind.ret);
+		EXPECT_EQ(count, xen_count());
+		EXPECT_EQ(EV_UNBOUND, ev_xen_status(self->port));
+		EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, self->port));
+	}
+	EXPECT_EQ(-EACCES, ev_bind_unbound(self->fd, EV_SELF));
+}
+
+/* Two with arguments that are served late, and one without. */
+TEST_F(defects, a2_one_of_many_restrictions_is_made)
+{
+	struct ioctl_evtchn_restrict_domid late = { .domid = SOME_DOMAIN };
+	struct ioctl_evtchn_restrict_domid plain = { .domid = SOME_DOMAIN + 1 };
+	struct held_page held;
+	struct job jobs[3];
+	bool ended[3];
+	int i, ret, made = 0;
+
+	ret = hold_page(&held);
+	if (ret)
+		SKIP(return, "no userfaultfd for the kernel's faults: %s",
+		     strerror(-ret));
+	for (i = 0; i < 3; i++) {
+		jobs[i] = (struct job) {
+			.run = job_ioctl,
+			.fd = self->fd,
+			.cmd = IOCTL_EVTCHN_RESTRICT_DOMID,
+			.buf = i < 2 ? (void *)held.page : &plain,
+		};
+		ASSERT_EQ(0, start_job(&jobs[i]));
+		ended[i] = job_ends_or_sleeps(&jobs[i]);
+		EXPECT_FALSE(ended[i] && i < 2);
+	}
+	ASSERT_EQ(0, serve_page(&held, &late, sizeof(late)));
+	for (i = 0; i < 3; i++) {
+		if (!ended[i])
+			ASSERT_TRUE(job_ends(&jobs[i]));
+		made += !jobs[i].ret;
+		if (jobs[i].ret)
+			EXPECT_EQ(-EACCES, jobs[i].ret);
+	}
+	EXPECT_EQ(1, made);
+	/* Who had returned before the others went on was the first. */
+	if (ended[2])
+		EXPECT_EQ(0, jobs[2].ret);
+	EXPECT_EQ(jobs[2].ret ? -ESRCH : -EACCES,
+		  ev_bind_interdomain(self->fd, late.domid, 1));
+	EXPECT_EQ(jobs[2].ret ? -EACCES : -ESRCH,
+		  ev_bind_interdomain(self->fd, plain.domid, 1));
 }
 
 /*
@@ -1556,6 +2109,12 @@ static void on_signal(int signal)
 {
 }
 
+/* For all who have the file open. */
+static int set_blocking(int fd)
+{
+	return fcntl(fd, F_SETFL, 0) ? -errno : 0;
+}
+
 /* Reads, having said so; the signal's end of the read is status 7. */
 static void reading_child(int fd, int tell)
 {
@@ -1612,16 +2171,12 @@ static pid_t start_child(void (*run)(int fd, int tell), int fd)
 /* Returns once @pid sleeps: 0, or -ETIMEDOUT. */
 static int wait_for_sleep(pid_t pid)
 {
-	char path[64], text[512], *state;
-	int i;
+	int i, asleep;
 
-	snprintf(path, sizeof(path), "/proc/%d", pid);
 	for (i = 0; i < GUARD_STEPS; i++) {
-		if (get_text(path, "stat", text, sizeof(text)) < 0)
-			return -ESRCH;
-		state = strrchr(text, ')');
-		if (state && (state[2] == 'S' || state[2] == 'D'))
-			return 0;
+		asleep = is_asleep(pid);
+		if (asleep)
+			return asleep < 0 ? asleep : 0;
 		one_step();
 	}
 	return -ETIMEDOUT;
@@ -1648,13 +2203,12 @@ TEST_F(held_buffer, d18_waiting_reader_obeys_signals)
 	int killed, interrupted;
 
 	reader.buf = self->held.page;
-	/* With O_NONBLOCK nobody waits for another reader. */
-	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));
 	kill_it = start_child(reading_child, -1);
 	/* A child that reads nothing ends by itself: the tool works. */
 	ASSERT_GT(kill_it, 0);
 	ASSERT_EQ(2, WEXITSTATUS(child_status(kill_it)));
 
+	ASSERT_EQ(0, set_blocking(self->fd));
 	ASSERT_EQ(0, start_job(&reader));
 	ASSERT_EQ(0, wait_for_fault(&self->held));
 	kill_it = start_child(reading_child, self->fd);
@@ -1689,7 +2243,7 @@ TEST_F(held_buffer, d18_killed_readers_leave_the_event)
 	pid_t stuck, behind;
 	int killed;
 
-	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));
+	ASSERT_EQ(0, set_blocking(self->fd));
 	stuck = start_child(stuck_child, self->fd);
 	ASSERT_GT(stuck, 0)
 		TH_LOG("no child waits for a page (userfaultfd?)");
@@ -1710,6 +2264,144 @@ TEST_F(held_buffer, d18_killed_readers_leave_the_event)
 	EXPECT_EQ(self->pair.a, ev_take(self->fd));
 	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
 	EXPECT_EQ(0, ev_ping(self->fd, self->fd, &self->quiet));
+}
+
+/*
+ * A11: a read with O_NONBLOCK waited for its turn behind another one, and ended
+ * with EINTR if a signal came.
+ */
+
+static atomic_int signals;
+
+static void count_signal(int signal)
+{
+	atomic_fetch_add(&signals, 1);
+}
+
+/*
+ * Reads until many signals have been handled, those of a timer that comes again
+ * and again: status 7 if there was nothing each time, 3 if one was interrupted.
+ */
+static void nonblocking_child(int fd, int tell)
+{
+	struct sigaction action = { .sa_handler = count_signal };
+	struct itimerval often = {
+		.it_interval.tv_usec = 1000,
+		.it_value.tv_usec = 1000,
+	};
+	unsigned int ports[4];
+	int ret;
+
+	sigaction(SIGALRM, &action, NULL);
+	if (setitimer(ITIMER_REAL, &often, NULL) || write(tell, "r", 1) != 1)
+		_exit(1);
+	do {
+		ret = ev_read(fd, ports, sizeof(ports));
+	} while (ret == -EAGAIN && atomic_load(&signals) < 100);
+	_exit(ret == -EAGAIN ? 7 : ret == -EINTR ? 3 : 2);
+}
+
+TEST_F(held_buffer, a11_nonblocking_read_waits_for_no_other_reader)
+{
+	struct job reader = { .run = job_read, .fd = self->fd };
+	unsigned int none = 0;
+	pid_t child;
+	int status;
+
+	reader.buf = self->held.page;
+	ASSERT_EQ(0, start_job(&reader));
+	ASSERT_EQ(0, wait_for_fault(&self->held));
+	/* Nobody has the event yet. */
+	EXPECT_EQ(EV_POLL_EVENT, ev_poll(self->fd));
+
+	child = start_child(nonblocking_child, self->fd);
+	ASSERT_GT(child, 0);
+	status = child_status(child);
+	EXPECT_EQ(7 << 8, status)
+		TH_LOG("a read with O_NONBLOCK %s", status == 3 << 8 ?
+		       "was interrupted" : "waits or has an event");
+	EXPECT_EQ(EV_POLL_EVENT, ev_poll(self->fd));
+
+	ASSERT_EQ(0, serve_page(&self->held, &none, sizeof(none)));
+	ASSERT_TRUE(job_ends(&reader));
+	EXPECT_EQ(4, reader.ret);
+	if (status == -ETIMEDOUT) {
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+	}
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+}
+
+/* Who waits for its turn has what the first reader leaves. */
+TEST_F(held_buffer, a11_reader_behind_gets_the_event_that_a_fault_leaves)
+{
+	unsigned int ports[4] = {};
+	struct job reader = { .run = job_read, .fd = self->fd };
+	struct job behind = {
+		.run = job_read,
+		.fd = self->fd,
+		.buf = ports,
+	};
+
+	ASSERT_EQ(0, set_blocking(self->fd));
+	reader.buf = self->held.page;
+	ASSERT_EQ(0, start_job(&reader));
+	ASSERT_EQ(0, wait_for_fault(&self->held));
+	ASSERT_EQ(0, start_job(&behind));
+	EXPECT_FALSE(job_ends_or_sleeps(&behind));
+
+	ASSERT_EQ(0, withdraw_page(&self->held));
+	ASSERT_TRUE(job_ends(&reader));
+	EXPECT_EQ(-EFAULT, reader.ret);
+	ASSERT_TRUE(job_ends(&behind))
+		TH_LOG("the reader behind sleeps on");
+	EXPECT_EQ(4, behind.ret);
+	EXPECT_EQ(self->pair.a, ports[0]);
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+}
+
+/* The first one reads one event, and one comes before it, or meanwhile. */
+static void read_behind(struct __test_metadata *_metadata,
+			struct _test_data_held_buffer *self, bool meanwhile)
+{
+	unsigned int none = 0, ports[4] = {};
+	struct job reader = { .run = job_read_one, .fd = self->fd };
+	struct job behind = {
+		.run = job_read,
+		.fd = self->fd,
+		.buf = ports,
+	};
+
+	ASSERT_EQ(0, set_blocking(self->fd));
+	if (!meanwhile)
+		ASSERT_EQ(0, ev_notify_settled(self->fd, self->quiet.b));
+	reader.buf = self->held.page;
+	ASSERT_EQ(0, start_job(&reader));
+	ASSERT_EQ(0, wait_for_fault(&self->held));
+	ASSERT_EQ(0, start_job(&behind));
+	EXPECT_FALSE(job_ends_or_sleeps(&behind));
+	if (meanwhile)
+		ASSERT_EQ(0, ev_notify_settled(self->fd, self->quiet.b));
+
+	ASSERT_EQ(0, serve_page(&self->held, &none, sizeof(none)));
+	ASSERT_TRUE(job_ends(&reader));
+	EXPECT_EQ(4, reader.ret);
+	EXPECT_EQ(self->pair.a, *(unsigned int *)self->held.page);
+	ASSERT_TRUE(job_ends(&behind))
+		TH_LOG("the reader behind sleeps on");
+	EXPECT_EQ(4, behind.ret);
+	EXPECT_EQ(self->quiet.a, ports[0]);
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+}
+
+TEST_F(held_buffer, a11_reader_behind_gets_the_event_that_is_left)
+{
+	read_behind(_metadata, self, false);
+}
+
+TEST_F(held_buffer, a11_reader_behind_gets_the_event_that_comes_meanwhile)
+{
+	read_behind(_metadata, self, true);
 }
 
 int main(int argc, char **argv)

@@ -16,8 +16,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <termios.h>
 #include <time.h>
+
+#include <xen/gntalloc.h>
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function" /* the harness */
@@ -33,8 +36,19 @@
 /* A VIRQ of vCPU 0 that Linux has no use for, and any domain may bind. */
 #define VIRQ_XENOPROF	7
 
-/* No more ports than this in the domain. */
+/* No more ports than this in the domain, but for those of the file with many. */
 #define MAX_PORTS	128
+
+/*
+ * So many that some have numbers for which Xen's first page of events is too
+ * small. Until they are bound again, the kernel takes such numbers for invalid.
+ */
+#define MANY_PORTS	1500
+#define FIRST_PAGE	1024
+#define MANY_NAME	"many"
+
+/* Pages that another domain may map, and a notification when one is unmapped. */
+#define GNTALLOC	"/dev/xen/gntalloc"
 
 static int console_fd, log_fd;
 
@@ -261,6 +275,11 @@ static struct ev_pair limited, overflow;
 static unsigned int virq_port, static_port; /* high's */
 static int fresh_fd;		/* opened after the restore */
 static struct ev_pair fresh;
+static int many_fd;
+static unsigned int many[MANY_PORTS];
+static unsigned int many_size;	/* of its ring */
+static int told_fd;		/* a page's unmapping is notified on its port a */
+static struct ev_pair told;
 
 static void put_cpu1(const char *state)
 {
@@ -311,6 +330,99 @@ static bool overflow_file(int fd, struct ev_pair *pair)
 	}
 	return IS(ev_poll(fd), POLLERR);
 }
+
+/* How many irqs the files have that were opened under that name; or -errno. */
+static int count_irqs(const char *name)
+{
+	char line[4096], action[32], *word;
+	FILE *file;
+	int n = 0;
+
+	snprintf(action, sizeof(action), "evtchn:%s\n", name);
+	file = fopen("/proc/interrupts", "re");
+	if (!file)
+		return -errno;
+	while (fgets(line, sizeof(line), file)) {
+		word = strstr(line, action);
+		n += word && !strcmp(word, action);
+	}
+	fclose(file);
+	return n;
+}
+
+/* How many slots the file's ring has; 0 if it does not say. */
+static unsigned int ring_size(int fd)
+{
+	char path[64], line[256];
+	unsigned int size = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	while (!size && fgets(line, sizeof(line), file))
+		sscanf(line, "evtchn-ring: %*u/%u", &size);
+	fclose(file);
+	return size;
+}
+
+static bool open_many(void)
+{
+	char name[16];
+	bool ok;
+	int i, ret;
+
+	/* Its irqs are called after the task that opened the file. */
+	prctl(PR_GET_NAME, name);
+	prctl(PR_SET_NAME, MANY_NAME);
+	many_fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	prctl(PR_SET_NAME, name);
+	ok = IS(many_fd < 0, 0);
+	for (i = 0; i < MANY_PORTS && ok; i++) {
+		ret = ev_bind_unbound(many_fd, EV_SELF);
+		ok = IS(ret > 0, 1);
+		many[i] = ret;
+	}
+	many_size = ring_size(many_fd);
+	return ok && IS(many[MANY_PORTS - 1] > FIRST_PAGE, 1) &&
+	       IS(many_size >= MANY_PORTS, 1) &&
+	       IS(count_irqs(MANY_NAME), MANY_PORTS);
+}
+
+/* A page that dom0 may map, and what happens when nobody does any more. */
+struct grant {
+	int fd;
+	void *page;
+};
+
+/* The grant of a page, whose unmapping is an event on the other end of @port. */
+static bool open_grant(struct grant *grant, unsigned int port)
+{
+	struct ioctl_gntalloc_alloc_gref alloc = { .domid = 0, .count = 1 };
+	struct ioctl_gntalloc_unmap_notify notify = {
+		.action = UNMAP_NOTIFY_SEND_EVENT,
+		.event_channel_port = port,
+	};
+
+	grant->fd = open(GNTALLOC, O_RDWR | O_CLOEXEC);
+	if (!IS(grant->fd >= 0, 1) ||
+	    !IS(ev_ioctl(grant->fd, IOCTL_GNTALLOC_ALLOC_GREF, &alloc), 0))
+		return false;
+	grant->page = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED,
+			   grant->fd, alloc.index);
+	notify.index = alloc.index;
+	return IS(grant->page == MAP_FAILED, 0) &&
+	       IS(ev_ioctl(grant->fd, IOCTL_GNTALLOC_SET_UNMAP_NOTIFY, &notify), 0);
+}
+
+static bool close_grant(struct grant *grant)
+{
+	return IS(munmap(grant->page, sysconf(_SC_PAGESIZE)), 0) &&
+	       IS(close(grant->fd), 0);
+}
+
+static struct grant outlives;	/* the port that it notifies */
 
 /* A port that no file has: what the builder of a domain leaves for a program. */
 static int make_static_port(void)
@@ -366,7 +478,24 @@ static bool files_are_bound(void)
 		s->fd = ev_open(O_CLOEXEC);
 		ok &= open_pair(s->fd, &s->pair) && start_sleeper(s);
 	}
-	return ok;
+
+	told_fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	ok &= open_pair(told_fd, &told);
+	/* They have the highest numbers, so that the others need no more room. */
+	return open_many() && ok;
+}
+
+/* What a restore must not do to the port's next owner. */
+static bool unmapping_is_notified(void)
+{
+	struct grant grant;
+
+	return open_grant(&grant, told.a) && is_idle(told_fd) &&
+	       close_grant(&grant) &&
+	       IS(ev_take(told_fd), told.b) &&
+	       IS(ev_enable(told_fd, told.b), 4) &&
+	       IS(ev_ping(told_fd, told_fd, &told), 0) &&
+	       open_grant(&outlives, told.a);
 }
 
 /*
@@ -417,6 +546,9 @@ static bool nothing_is_lost_by_a_cancelled_suspend(void)
 	ok &= IS(ev_poll(overflow_fd), POLLERR);
 	ok &= IS(ev_notify(high.fd, virq_port), 0);
 	ok &= IS(ev_notify(high.fd, static_port), 0);
+	ok &= IS(ev_notify(many_fd, many[MANY_PORTS - 1]), 0);
+	ok &= IS(count_irqs(MANY_NAME), MANY_PORTS);
+	ok &= IS(ev_ping(told_fd, told_fd, &told), 0);
 	ok &= kernel_works();
 
 	for (s = sleepers; s < SLEEPERS_END; s++) {
@@ -596,6 +728,31 @@ static bool unbind_of_lost_port_leaves_the_kernels(void)
 	return ok && kernel_is_undisturbed();
 }
 
+/* Every so many of them, low and high ones, from @first on. */
+static bool unbind_some_of_many(int first)
+{
+	bool ok = true, known;
+	int i, ret;
+
+	for (i = first; i < MANY_PORTS; i += 200) {
+		known = many[i] < FIRST_PAGE;
+		ret = ev_unbind(many_fd, many[i]);
+		ok &= IS(ret, 0);
+		ret = ev_unbind(many_fd, many[i]);
+		/* It is not the file's now, and perhaps nobody's. */
+		ok &= (!known && ret == -EINVAL) || IS(ret, -ENOTCONN);
+		if (!ok)
+			ksft_print_msg("port %u\n", many[i]);
+	}
+	return ok;
+}
+
+/* As its number is no longer one that the kernel knows. */
+static bool unbind_of_lost_port_is_0_whatever_its_number(void)
+{
+	return unbind_some_of_many(0) && unbind_some_of_many(MANY_PORTS - 1);
+}
+
 static bool close_of_lost_port_leaves_the_kernels(void)
 {
 	return IS(is_kernels(low.quiet.a) + is_kernels(low.masked.a), 2) &&
@@ -704,6 +861,56 @@ static bool sleepers_are_woken_by_new_ports(void)
 	return ok;
 }
 
+/*
+ * A program that knows nothing of it binds anew, and keeps the file: after many
+ * restores it would have nothing but lost ports.
+ */
+static bool lost_ports_have_no_irqs_once_their_file_binds(void)
+{
+	return IS(ev_bind_unbound(many_fd, EV_SELF) > 0, 1) &&
+	       IS(count_irqs(MANY_NAME), 1);
+}
+
+static bool unbind_of_lost_port_is_0_also_after_a_bind(void)
+{
+	return unbind_some_of_many(100);
+}
+
+static bool ring_has_no_room_for_lost_ports(void)
+{
+	bool ok = true;
+	int i;
+
+	for (i = 1; i < MANY_PORTS && ok; i++)
+		ok &= IS(ev_bind_unbound(many_fd, EV_SELF) > 0, 1);
+	ok &= IS(ring_size(many_fd), many_size);
+	ok &= IS(close(many_fd), 0);
+	return ok && IS(count_irqs(MANY_NAME), 0);
+}
+
+/* The page's notification was for the port that the number was lost by. */
+static bool unmapping_leaves_the_ports_next_owner(void)
+{
+	struct ev_pair pair;
+	int fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	bool ok;
+
+	ok = fill_up_to(fd, told.a) && open_pair(fd, &pair) &&
+	     IS(pair.a, told.a) && IS(pair.b, told.b) &&
+	     IS(ev_ping(fd, fd, &pair), 0) &&
+	     IS(ev_unbind(told_fd, told.a), 0) &&
+	     IS(ev_ping(fd, fd, &pair), 0) &&
+	     close_grant(&outlives);
+	ok = ok && is_idle(fd);
+	ok &= IS(status_of(told.a).status.status, EV_INTERDOMAIN);
+	return ok && IS(ev_ping(fd, fd, &pair), 0) &&
+	       IS(close(told_fd), 0) &&
+	       IS(ev_ping(fd, fd, &pair), 0) &&
+	       IS(ev_unbind(fd, pair.a), 0) &&
+	       IS(status_of(pair.a).status.status, EV_CLOSED) &&
+	       IS(close(fd), 0);
+}
+
 static bool every_file_closes(void)
 {
 	struct sleeper *s;
@@ -736,6 +943,7 @@ static const struct {
 	bool (*holds)(void);
 } claims[] = {
 	CLAIM(files_are_bound),
+	CLAIM(unmapping_is_notified),
 	CLAIM(nothing_is_lost_by_a_cancelled_suspend),
 	CLAIM(domain_is_restored),
 	CLAIM(kernel_has_numbers_of_lost_ports),
@@ -746,6 +954,7 @@ static const struct {
 	CLAIM(overflow_stays_until_reset),
 	CLAIM(restricted_file_stays_restricted),
 	CLAIM(unbind_of_lost_port_leaves_the_kernels),
+	CLAIM(unbind_of_lost_port_is_0_whatever_its_number),
 	CLAIM(close_of_lost_port_leaves_the_kernels),
 	CLAIM(lost_number_is_bound_again_by_its_file),
 	CLAIM(virq_is_bound_again_by_its_file),
@@ -754,6 +963,10 @@ static const struct {
 	CLAIM(unbind_of_lost_port_leaves_its_next_owner),
 	CLAIM(close_of_lost_port_leaves_its_next_owner),
 	CLAIM(sleepers_are_woken_by_new_ports),
+	CLAIM(lost_ports_have_no_irqs_once_their_file_binds),
+	CLAIM(unbind_of_lost_port_is_0_also_after_a_bind),
+	CLAIM(ring_has_no_room_for_lost_ports),
+	CLAIM(unmapping_leaves_the_ports_next_owner),
 	CLAIM(every_file_closes),
 	CLAIM(kernel_log_is_clean),
 };
@@ -778,6 +991,8 @@ static void require_domu(void)
 	mode.c_lflag &= ~ECHO;
 	tcsetattr(console_fd, TCSANOW, &mode);
 
+	if (access(GNTALLOC, R_OK | W_OK))
+		ksft_exit_skip("no " GNTALLOC " (CONFIG_XEN_GRANT_DEV_ALLOC)\n");
 	if (access(CPU1_ONLINE, W_OK))
 		ksft_exit_skip("no " CPU1_ONLINE ": needs a second vCPU\n");
 
