@@ -187,6 +187,6 @@ int uevtchn_notify(struct uevtchn_file *file, evtchn_port_t port);
 void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 		    unsigned int nr);
 
-long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long arg);
+long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr);
 
 #endif /* _XEN_EVTCHN_EVTCHN_H */

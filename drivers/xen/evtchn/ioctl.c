@@ -4,7 +4,6 @@
  */
 #include <linux/errno.h>
 #include <linux/fs.h>
-#include <linux/nospec.h>
 #include <linux/uaccess.h>
 
 #include <xen/xen-ops.h>
@@ -12,6 +11,17 @@
 #include <uapi/xen/evtchn.h>
 
 #include "evtchn.h"
+
+/* What the commands take. The layout is the same for 32-bit programs. */
+union uevtchn_arg {
+	struct ioctl_evtchn_bind_virq virq;
+	struct ioctl_evtchn_bind_interdomain interdomain;
+	struct ioctl_evtchn_bind_unbound_port unbound;
+	struct ioctl_evtchn_unbind unbind;
+	struct ioctl_evtchn_notify notify;
+	struct ioctl_evtchn_restrict_domid restriction;
+	struct ioctl_evtchn_bind bind;
+};
 
 /* RESTRICT_DOMID may be under way. What binds is checked again in bind.c. */
 static bool is_restricted(const struct uevtchn_file *file)
@@ -25,166 +35,103 @@ static bool is_domid(u32 domain)
 	return domain == (domid_t)domain;
 }
 
-static long ioctl_bind_virq(struct uevtchn_file *file, void __user *arg)
+static long ioctl_bind(struct uevtchn_file *file, unsigned int cmd,
+		       const union uevtchn_arg *arg)
 {
-	struct ioctl_evtchn_bind_virq bind;
-	struct uevtchn_request req = {
-		.op = EVTCHNOP_bind_virq,
-		.port = &req.arg.virq.port,
-		.allowed_to = UEVTCHN_UNRESTRICTED,
-	};
+	struct uevtchn_request req = { .allowed_to = UEVTCHN_UNRESTRICTED };
+	int rc;
 
-	if (copy_from_user(&bind, arg, sizeof(bind)))
-		return -EFAULT;
+	switch (cmd) {
+	case IOCTL_EVTCHN_BIND_VIRQ:
+		req.op = EVTCHNOP_bind_virq;
+		req.port = &req.arg.virq.port;
+		req.arg.virq.virq = arg->virq.virq;
+		/* User ABI: of a VIRQ that each vCPU has, it is vCPU 0's. */
+		req.arg.virq.vcpu = xen_vcpu_nr(0);
+		break;
+	case IOCTL_EVTCHN_BIND_INTERDOMAIN:
+		/* Such a number is never the one that a file is restricted to. */
+		if (!is_domid(arg->interdomain.remote_domain))
+			return is_restricted(file) ? -EACCES : -EINVAL;
+		req.op = EVTCHNOP_bind_interdomain;
+		req.port = &req.arg.interdomain.local_port;
+		req.allowed_to = arg->interdomain.remote_domain;
+		req.arg.interdomain.remote_dom = arg->interdomain.remote_domain;
+		req.arg.interdomain.remote_port = arg->interdomain.remote_port;
+		break;
+	case IOCTL_EVTCHN_BIND_UNBOUND_PORT:
+		if (!is_domid(arg->unbound.remote_domain))
+			return -EINVAL;
+		req.op = EVTCHNOP_alloc_unbound;
+		req.port = &req.arg.unbound.port;
+		req.arg.unbound.dom = DOMID_SELF;
+		req.arg.unbound.remote_dom = arg->unbound.remote_domain;
+		break;
+	default: /* IOCTL_EVTCHN_BIND_STATIC */
+		/* Xen has a port 0, reserved and thus of no use to ask for. */
+		if (!arg->bind.port)
+			return -EINVAL;
+		req.op = EVTCHNOP_status;
+		req.port = &req.arg.status.port;
+		req.arg.status.dom = DOMID_SELF;
+		req.arg.status.port = arg->bind.port;
+		break;
+	}
 
-	req.arg.virq.virq = bind.virq;
-	/* User ABI: a VIRQ that each vCPU has is vCPU 0's. */
-	req.arg.virq.vcpu = xen_vcpu_nr(0);
-	return uevtchn_bind(file, &req) ?: *req.port;
+	rc = uevtchn_bind(file, &req);
+	return rc || cmd == IOCTL_EVTCHN_BIND_STATIC ? rc : *req.port;
 }
-
-static long ioctl_bind_interdomain(struct uevtchn_file *file, void __user *arg)
-{
-	struct ioctl_evtchn_bind_interdomain bind;
-	struct uevtchn_request req = {
-		.op = EVTCHNOP_bind_interdomain,
-		.port = &req.arg.interdomain.local_port,
-	};
-
-	if (copy_from_user(&bind, arg, sizeof(bind)))
-		return -EFAULT;
-	/* Such a number is never the domain that a file is restricted to. */
-	if (!is_domid(bind.remote_domain))
-		return is_restricted(file) ? -EACCES : -EINVAL;
-
-	req.allowed_to = bind.remote_domain;
-	req.arg.interdomain.remote_dom = bind.remote_domain;
-	req.arg.interdomain.remote_port = bind.remote_port;
-	return uevtchn_bind(file, &req) ?: *req.port;
-}
-
-static long ioctl_bind_unbound_port(struct uevtchn_file *file, void __user *arg)
-{
-	struct ioctl_evtchn_bind_unbound_port bind;
-	struct uevtchn_request req = {
-		.op = EVTCHNOP_alloc_unbound,
-		.port = &req.arg.unbound.port,
-		.allowed_to = UEVTCHN_UNRESTRICTED,
-	};
-
-	if (copy_from_user(&bind, arg, sizeof(bind)))
-		return -EFAULT;
-	if (!is_domid(bind.remote_domain))
-		return -EINVAL;
-
-	req.arg.unbound.dom = DOMID_SELF;
-	req.arg.unbound.remote_dom = bind.remote_domain;
-	return uevtchn_bind(file, &req) ?: *req.port;
-}
-
-static long ioctl_bind_static(struct uevtchn_file *file, void __user *arg)
-{
-	struct ioctl_evtchn_bind bind;
-	struct uevtchn_request req = {
-		.op = EVTCHNOP_status,
-		.port = &req.arg.status.port,
-		.allowed_to = UEVTCHN_UNRESTRICTED,
-	};
-
-	if (copy_from_user(&bind, arg, sizeof(bind)))
-		return -EFAULT;
-	/* Xen has a port 0, reserved and thus of no use to ask for. */
-	if (!bind.port)
-		return -EINVAL;
-
-	req.arg.status.dom = DOMID_SELF;
-	req.arg.status.port = bind.port;
-	return uevtchn_bind(file, &req);
-}
-
-static long ioctl_unbind(struct uevtchn_file *file, void __user *arg)
-{
-	struct ioctl_evtchn_unbind unbind;
-
-	if (copy_from_user(&unbind, arg, sizeof(unbind)))
-		return -EFAULT;
-
-	return uevtchn_unbind(file, unbind.port);
-}
-
-static long ioctl_notify(struct uevtchn_file *file, void __user *arg)
-{
-	struct ioctl_evtchn_notify notify;
-
-	if (copy_from_user(&notify, arg, sizeof(notify)))
-		return -EFAULT;
-
-	return uevtchn_notify(file, notify.port);
-}
-
-static long ioctl_reset(struct uevtchn_file *file, void __user *arg)
-{
-	uevtchn_ring_reset(&file->ring);
-	return 0;
-}
-
-static long ioctl_restrict_domid(struct uevtchn_file *file, void __user *arg)
-{
-	struct ioctl_evtchn_restrict_domid restriction;
-
-	if (copy_from_user(&restriction, arg, sizeof(restriction)))
-		return -EFAULT;
-	if (!restriction.domid || restriction.domid >= DOMID_FIRST_RESERVED)
-		return -EINVAL;
-
-	return uevtchn_restrict(file, restriction.domid);
-}
-
-/*
- * In the order of the commands' numbers. A restricted file gets -EACCES, before
- * the argument is looked at, from every command that is not marked as allowed.
- */
-static const struct {
-	unsigned int cmd;
-	bool allowed;
-	long (*run)(struct uevtchn_file *file, void __user *arg);
-} uevtchn_commands[] = {
-	{ IOCTL_EVTCHN_BIND_VIRQ,	   false, ioctl_bind_virq },
-	/* bind.c compares the domain. */
-	{ IOCTL_EVTCHN_BIND_INTERDOMAIN,   true,  ioctl_bind_interdomain },
-	{ IOCTL_EVTCHN_BIND_UNBOUND_PORT,  false, ioctl_bind_unbound_port },
-	{ IOCTL_EVTCHN_UNBIND,		   true,  ioctl_unbind },
-	{ IOCTL_EVTCHN_NOTIFY,		   true,  ioctl_notify },
-	{ IOCTL_EVTCHN_RESET,		   true,  ioctl_reset },
-	{ IOCTL_EVTCHN_RESTRICT_DOMID,	   false, ioctl_restrict_domid },
-	{ IOCTL_EVTCHN_BIND_STATIC,	   false, ioctl_bind_static },
-};
 
 /**
  * uevtchn_ioctl() - run a command of a file
  * @filp: the file
  * @cmd: IOCTL_EVTCHN_*
- * @arg: address of the command's structure, whose layout is the same for 32-bit
- *	programs
+ * @addr: address of the command's structure
  *
  * Context: process, may sleep.
  * Return: what the command returns; -ENOSYS (user ABI, not -ENOTTY) for an
  * unknown command or a wrong argument size; -EACCES if @filp is restricted and
  * may not use the command.
  */
-long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr)
 {
 	struct uevtchn_file *file = filp->private_data;
-	unsigned int nr = _IOC_NR(cmd);
+	union uevtchn_arg arg;
 
-	if (nr >= ARRAY_SIZE(uevtchn_commands))
+	switch (cmd) {
+	case IOCTL_EVTCHN_BIND_VIRQ:
+	case IOCTL_EVTCHN_BIND_UNBOUND_PORT:
+	case IOCTL_EVTCHN_BIND_STATIC:
+	case IOCTL_EVTCHN_RESTRICT_DOMID:
+		if (is_restricted(file))
+			return -EACCES;
+		break;
+	case IOCTL_EVTCHN_BIND_INTERDOMAIN: /* bind.c compares the domain. */
+	case IOCTL_EVTCHN_UNBIND:
+	case IOCTL_EVTCHN_NOTIFY:
+	case IOCTL_EVTCHN_RESET:
+		break;
+	default:
 		return -ENOSYS;
-	nr = array_index_nospec(nr, ARRAY_SIZE(uevtchn_commands));
-	if (uevtchn_commands[nr].cmd != cmd)
-		return -ENOSYS;
+	}
 
-	if (!uevtchn_commands[nr].allowed && is_restricted(file))
-		return -EACCES;
+	if (copy_from_user(&arg, (void __user *)addr, _IOC_SIZE(cmd)))
+		return -EFAULT;
 
-	return uevtchn_commands[nr].run(file, (void __user *)arg);
+	switch (cmd) {
+	case IOCTL_EVTCHN_NOTIFY:
+		return uevtchn_notify(file, arg.notify.port);
+	case IOCTL_EVTCHN_UNBIND:
+		return uevtchn_unbind(file, arg.unbind.port);
+	case IOCTL_EVTCHN_RESET:
+		uevtchn_ring_reset(&file->ring);
+		return 0;
+	case IOCTL_EVTCHN_RESTRICT_DOMID:
+		if (!arg.restriction.domid ||
+		    arg.restriction.domid >= DOMID_FIRST_RESERVED)
+			return -EINVAL;
+		return uevtchn_restrict(file, arg.restriction.domid);
+	default:
+		return ioctl_bind(file, cmd, &arg);
+	}
 }
