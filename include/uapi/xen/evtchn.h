@@ -12,9 +12,10 @@
 #define __LINUX_PUBLIC_EVTCHN_H__
 
 /*
- * domid_t, an unsigned 16-bit integer, and _IOC(), of <sys/ioctl.h>, must be
- * defined by whoever includes this. Xen's own public headers define domid_t, too, and languages
- * before C11 refuse it twice, so it cannot be defined here.
+ * Whoever includes this has to define domid_t, an unsigned 16-bit integer, and
+ * _IOC(), which is in <sys/ioctl.h>. Xen's own public headers define domid_t,
+ * too, and languages before C11 refuse a type that is defined twice, so it
+ * cannot be defined here.
  */
 
 /**
@@ -28,13 +29,17 @@
  *
  * And these from any of the BIND commands:
  *
+ * * EACCES, EPERM: Xen's security policy is against it. FLASK says EACCES, as a
+ *   restricted file does; other policies say EPERM.
  * * ENOSPC: Xen has no port left for this domain.
  * * ENOMEM: out of memory, in the kernel or in Xen.
- * * EBUSY: the kernel has not yet let go of an earlier port of that number.
- * * EPERM: Xen's security policy is against it.
+ * * EBUSY: another user in this domain still holds a former port of the number
+ *   that Xen gave. BIND_VIRQ and BIND_STATIC have more reasons. None of them
+ *   need ever pass, so a program must not try again for ever.
  *
- * BIND commands and UNBIND fail with EINTR when the thread is being killed,
- * which no program lives to see.
+ * Other errors of Xen are passed on as they are. The BIND commands, UNBIND and
+ * RESTRICT_DOMID wait for each other if they are for the same file, and a fatal
+ * signal ends that with EINTR.
  */
 
 /**
@@ -56,6 +61,9 @@ struct ioctl_evtchn_bind_virq {
  * * EACCES: the file is restricted; found before EFAULT.
  * * EINVAL: there is no such virtual interrupt.
  * * EEXIST: it is bound already, by anybody in the domain.
+ * * EBUSY: it is one of those that the host has once, and another domain
+ *   handles it. Xen says so since 4.21; before, the port is bound and gets no
+ *   event.
  */
 #define IOCTL_EVTCHN_BIND_VIRQ				\
 	_IOC(_IOC_NONE, 'E', 0, sizeof(struct ioctl_evtchn_bind_virq))
@@ -79,6 +87,7 @@ struct ioctl_evtchn_bind_interdomain {
  * Return:
  * * the new local port, greater than 0
  * * EACCES: the file is restricted to another domain; EFAULT is found before.
+ *   Or FLASK is against it.
  * * EINVAL: @remote_domain has more than 16 bits; or @remote_port does not
  *   exist, is connected, or was made for another domain.
  * * ESRCH: there is no such domain.
@@ -101,7 +110,8 @@ struct ioctl_evtchn_bind_unbound_port {
  *
  * Return:
  * * the new port, greater than 0
- * * EACCES: the file is restricted; found before EFAULT.
+ * * EACCES: the file is restricted; found before EFAULT. Or FLASK is against
+ *   it.
  * * EINVAL: @remote_domain has more than 16 bits. Xen need not check that there
  *   is such a domain.
  */
@@ -119,12 +129,18 @@ struct ioctl_evtchn_unbind {
 /**
  * define IOCTL_EVTCHN_UNBIND - give up a port
  *
- * Xen closes the port, unless BIND_STATIC bound it, and may hand the number
- * out again at once. An event of it that was not read is dropped.
+ * Xen closes the port, unless BIND_STATIC bound it or another part of the
+ * kernel still uses it, and may hand the number out again at once. The other
+ * end is not told.
+ *
+ * An event of the port that was not read is dropped. So poll() may have called
+ * the file readable and there is nothing to read any more: a read() that must
+ * not wait wants O_NONBLOCK, or another poll() before it.
  *
  * Return:
- * * 0
- * * EINVAL: Xen never has a port of that number.
+ * * 0; also for a port that was lost in a restore, whatever its number
+ * * EINVAL: this file does not have the port, and the number is beyond those
+ *   that the kernel has room for at present.
  * * ENOTCONN: this file does not have the port.
  */
 #define IOCTL_EVTCHN_UNBIND				\
@@ -177,6 +193,9 @@ struct ioctl_evtchn_restrict_domid {
  * file has bound stays usable. A restriction holds for every process that has
  * the file, and cannot be lifted.
  *
+ * It is a barrier: when it has returned 0, no bind that it forbids succeeds any
+ * more, not even one that was called before.
+ *
  * Errors are found in the order in which they stand here.
  *
  * Return:
@@ -199,9 +218,11 @@ struct ioctl_evtchn_bind {
 /**
  * define IOCTL_EVTCHN_BIND_STATIC - take a port that exists already
  *
- * For ports that the domain's configuration defines. The port is enabled. It
- * is never closed: not by UNBIND, not with the file, and on an error only if the
- * kernel has no memory for its tables of a high port number.
+ * For ports that the domain's configuration defines. The port is enabled, and
+ * an event that came before is delivered. One may be there from the beginning,
+ * as Xen marks one end of a static channel pending when it connects the two.
+ * The port is never closed: not by UNBIND, not with the file, not after an
+ * error.
  *
  * Return:
  * * 0
@@ -209,7 +230,8 @@ struct ioctl_evtchn_bind {
  * * EINVAL: @port is 0, or beyond what Xen has ports for.
  * * ENOENT: the port is free.
  * * EISCONN: this file has the port.
- * * EBUSY: another file or the kernel has the port.
+ * * EBUSY: another file, another part of the kernel or Xen itself has the port,
+ *   or FLASK does not let Xen say. Not every Xen tells which ports are its own.
  */
 #define IOCTL_EVTCHN_BIND_STATIC			\
 	_IOC(_IOC_NONE, 'E', 7, sizeof(struct ioctl_evtchn_bind))
