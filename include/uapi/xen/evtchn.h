@@ -34,8 +34,8 @@
  * * ENOSPC: Xen has no port left for this domain.
  * * ENOMEM: out of memory, in the kernel or in Xen.
  * * EBUSY: another user in this domain still holds a former port of the number
- *   that Xen gave. BIND_VIRQ and BIND_STATIC have more reasons. None of them
- *   need ever pass, so a program must not try again for ever.
+ *   that Xen gave. BIND_VIRQ and BIND_STATIC have more reasons. None of these
+ *   has to pass, so a program must not try again for ever.
  *
  * Other errors of Xen are passed on as they are. The BIND commands, UNBIND and
  * RESTRICT_DOMID wait for each other if they are for the same file, and a fatal
