@@ -158,7 +158,8 @@ static void release_irq(struct uevtchn_binding *binding)
 }
 
 /*
- * Gives the irqs of lost bindings back. What remains of such a binding is the
+ * Gives the irqs of lost bindings back, and takes their events out of the ring,
+ * which has room for those of new ones. What remains of such a binding is the
  * number, so that UNBIND knows that it was the file's.
  */
 static void release_lost_irqs(struct uevtchn_file *file)
@@ -175,6 +176,7 @@ static void release_lost_irqs(struct uevtchn_file *file)
 			release_irq(binding);
 			binding->irq = -1;
 			file->nr_bindings--;
+			uevtchn_ring_withdraw(&file->ring, binding->port);
 		}
 	}
 	file->restores = xen_evtchn_restores;
@@ -184,7 +186,6 @@ static void release_lost_irqs(struct uevtchn_file *file)
 static int make_port(struct uevtchn_request *req, bool is_static)
 {
 	int irq, rc = HYPERVISOR_event_channel_op(req->op, &req->arg);
-	struct evtchn_close close;
 
 	/* Some releases of Xen do not tell the state of Xen's own ports. */
 	if (is_static && rc == -EACCES)
@@ -207,10 +208,8 @@ static int make_port(struct uevtchn_request *req, bool is_static)
 	 * A new port that is mapped has an owner, who will close it: the port
 	 * was closed behind its back, or it was faster than we with BIND_STATIC.
 	 */
-	if (irq < 0 && irq != -EBUSY && !is_static) {
-		close.port = *req->port;
-		HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
-	}
+	if (irq < 0 && irq != -EBUSY && !is_static)
+		xen_evtchn_close(*req->port);
 
 	return irq;
 }
@@ -250,10 +249,6 @@ static int add_binding(struct uevtchn_file *file, struct uevtchn_request *req)
 	binding->file = file;
 	binding->port = *req->port;
 	binding->restores = xen_evtchn_restores;
-
-	/* The event of a port that had the number before a restore. */
-	if (find_binding(file, binding->port, true))
-		uevtchn_ring_withdraw(&file->ring, binding->port);
 
 	/* Before the first event, so that whoever reads it can write it. */
 	write_lock(&file->lock);
