@@ -330,9 +330,10 @@ TEST_F(storm, everything_on_two_shared_files)
 		self->workers[i].rounds = 2500;
 	}
 	ASSERT_EQ(0, run(self->workers));
-	for (worker = self->workers; worker < self->workers + THREADS; worker++)
+	for (worker = self->workers; worker < self->workers + THREADS; worker++) {
 		EXPECT_EQ(NULL, worker->what)
 			TH_LOG("%s: %d", worker->what, worker->result);
+	}
 
 	/* What is left in the slots is bound, and nothing else is. */
 	for (i = 0; i < SLOTS; i++) {
@@ -364,9 +365,10 @@ TEST_F(storm, files_come_and_go)
 		self->workers[i].rounds = i < THREADS / 2 ? 60 : 1200;
 	}
 	ASSERT_EQ(0, run(self->workers));
-	for (worker = self->workers; worker < self->workers + THREADS; worker++)
+	for (worker = self->workers; worker < self->workers + THREADS; worker++) {
 		EXPECT_EQ(NULL, worker->what)
 			TH_LOG("%s: %d", worker->what, worker->result);
+	}
 }
 
 TEST_F(storm, an_event_is_read_by_one_of_many_readers)
@@ -386,9 +388,10 @@ TEST_F(storm, an_event_is_read_by_one_of_many_readers)
 		self->workers[i].rounds = 1500;
 	}
 	ASSERT_EQ(0, run(self->workers));
-	for (worker = self->workers; worker < self->workers + THREADS; worker++)
+	for (worker = self->workers; worker < self->workers + THREADS; worker++) {
 		EXPECT_EQ(NULL, worker->what)
 			TH_LOG("%s: %d", worker->what, worker->result);
+	}
 	EXPECT_GT(self->storm.events, 0);
 	/* 48 ports, each at most once in the ring of 64. */
 	ev_settle();
