@@ -37,6 +37,7 @@ idle            run waits for a guest that sleeps 150 s, and tells a machine tha
 # After the guests, one of which it uses.
 LAST_CHECKS="
 defects         each defect: the stock driver fails its test, ours passes it
+sequences       random sequences of operations give the same lines on both drivers
 bench           no operation costs more than it did, in instructions against stock's
 "
 GUESTS="
