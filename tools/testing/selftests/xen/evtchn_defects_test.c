@@ -1390,7 +1390,7 @@ TEST_F(ioeventfd, a5_requests_are_served_after_an_event_without_one)
  */
 
 #define EOI_DEVICE	"/dev/evtchn_eoi"
-#define EOI_WRITES	100
+#define EOI_WRITES	50
 #define EOI_ROUNDS	20	/* of a write */
 
 FIXTURE(eoi)
@@ -1408,8 +1408,6 @@ FIXTURE_SETUP(eoi)
 	self->log = ev_log_open();
 	ASSERT_GE(self->log, 0)
 		TH_LOG("/dev/kmsg: %s", strerror(-self->log));
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		SKIP(return, "one CPU, which cannot send two EOIs at once");
 	if (ev_xen_open())
 		SKIP(return, "%s", ev_xen_open());
 	ret = load_module(&self->module, "evtchn_eoi");
@@ -1431,12 +1429,13 @@ FIXTURE_TEARDOWN(eoi)
 	check_log(_metadata, self->log);
 }
 
-TEST_F(eoi, a6_two_at_once_spoil_no_list)
+/* On one CPU it is one after the other: harmless, too, but nothing at once. */
+TEST_F(eoi, a6_two_at_once_are_harmless)
 {
 	char command[64], record[EV_LOG_RECORD] = "";
 	int i, port, peer, ret, trouble = 0;
 
-	/* What the list is when it was spoiled ends the kernel sooner or later. */
+	/* A list that is spoiled ends the kernel sooner or later: stop before. */
 	for (i = 0; i < EOI_WRITES && !trouble; i++) {
 		port = ev_xen_alloc_unbound(EV_SELF);
 		ASSERT_GT(port, 0);
@@ -1446,7 +1445,7 @@ TEST_F(eoi, a6_two_at_once_spoil_no_list)
 		ret = write(self->device, command, strlen(command)) < 0 ? -errno : 0;
 		trouble = ev_log_trouble(self->log, record);
 		EXPECT_EQ(0, trouble)
-			TH_LOG("after at most %d EOIs of two CPUs at once: %s",
+			TH_LOG("after at most %d rounds: %s",
 			       (i + 1) * EOI_ROUNDS, record);
 		ASSERT_EQ(0, ret)
 			TH_LOG("no event came: %s", strerror(-ret));
@@ -2319,7 +2318,7 @@ TEST_F(held_buffer, a11_nonblocking_read_waits_for_no_other_reader)
 	status = child_status(child);
 	EXPECT_EQ(7 << 8, status)
 		TH_LOG("a read with O_NONBLOCK %s", status == 3 << 8 ?
-		       "was interrupted" : "waits or has an event");
+		       "was interrupted" : "waits, or took the event");
 	EXPECT_EQ(EV_POLL_EVENT, ev_poll(self->fd));
 
 	ASSERT_EQ(0, serve_page(&self->held, &none, sizeof(none)));
