@@ -175,8 +175,8 @@ check_series_steps() {
 		last=$objects
 	done
 	[ -e "$out/drivers/xen/evtchn/core.o" ] || failed "the new driver was not built"
-	# The base, nine patches of the core, the ring's tests, the driver, and the
-	# core without what the old one needed.
+	# The base, eight patches of the core, the ring's tests, the driver, privcmd,
+	# and the core without what the old one needed.
 	[ $kinds = 13 ] || failed "$kinds kernels in the series, not 13"
 	rm -rf "$tree"
 }

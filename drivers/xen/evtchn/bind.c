@@ -47,7 +47,10 @@ struct uevtchn_binding {
 	int irq;
 };
 
-/* A restore happens while no program is in the kernel: the value is stable. */
+/*
+ * A restore happens while user space is frozen and all other CPUs are stopped:
+ * no call of a program sees the value change.
+ */
 static bool is_lost(const struct uevtchn_binding *binding)
 {
 	return binding->restores != xen_evtchn_restores;
@@ -124,7 +127,7 @@ static irqreturn_t uevtchn_interrupt(int irq, void *data)
 	int new, old = atomic_read(&binding->state);
 
 	do {
-		/* The last call comes from free_irq() itself, with DEBUG_SHIRQ. */
+		/* With DEBUG_SHIRQ, free_irq() makes one more call itself. */
 		if (old & UEVTCHN_CLOSING)
 			return IRQ_HANDLED;
 		new = old | (old & UEVTCHN_MASKED ? UEVTCHN_MISSED :
@@ -148,9 +151,9 @@ static void release_irq(struct uevtchn_binding *binding)
 	/* Waits for the handler. */
 	free_irq(binding->irq, binding);
 	/*
-	 * Another handler of the irq waits for the EOI that write() owed. If
-	 * there is none, the irq is shut down, and an event that is pending on
-	 * a static port is kept for the next owner.
+	 * Another handler of the irq may wait for the EOI that write() owed. If
+	 * there is none, the irq is shut down, and an event that waited in Xen
+	 * for this EOI, on a static port, is kept for the next owner.
 	 */
 	if (state & UEVTCHN_MASKED)
 		xen_irq_lateeoi(binding->irq, 0);
@@ -186,27 +189,29 @@ static void release_lost_irqs(struct uevtchn_file *file)
 static int make_port(struct uevtchn_request *req, bool is_static)
 {
 	int irq, rc = HYPERVISOR_event_channel_op(req->op, &req->arg);
+	u32 kind = req->arg.status.status; /* if static */
 
 	/* Some releases of Xen do not tell the state of Xen's own ports. */
-	if (is_static && rc == -EACCES)
-		return -EBUSY;
 	if (rc)
-		return rc;
-	if (is_static && req->arg.status.status == EVTCHNSTAT_closed)
-		return -ENOENT;
-	/*
-	 * Ports of other kinds are the kernel's, and so is xenstore's, even
-	 * while they are not mapped.
-	 */
-	if (is_static && ((req->arg.status.status != EVTCHNSTAT_unbound &&
-			   req->arg.status.status != EVTCHNSTAT_interdomain) ||
-			  *req->port == xen_store_evtchn))
-		return -EBUSY;
+		return is_static && rc == -EACCES ? -EBUSY : rc;
+	if (is_static) {
+		if (kind == EVTCHNSTAT_closed)
+			return -ENOENT;
+		/*
+		 * Ports of other kinds are the kernel's, and so is xenstore's,
+		 * even while they are not mapped.
+		 */
+		if ((kind != EVTCHNSTAT_unbound &&
+		     kind != EVTCHNSTAT_interdomain) ||
+		    *req->port == xen_store_evtchn)
+			return -EBUSY;
+	}
 
 	irq = bind_evtchn_to_irq_owned(*req->port, is_static);
 	/*
-	 * A new port that is mapped has an owner, who will close it: the port
-	 * was closed behind its back, or it was faster than we with BIND_STATIC.
+	 * A new port that is mapped already was closed behind the back of its
+	 * owner, who will close it again. Or BIND_STATIC was faster than we:
+	 * then it is static from here on, and nobody closes it.
 	 */
 	if (irq < 0 && irq != -EBUSY && !is_static)
 		xen_evtchn_close(*req->port);
@@ -286,8 +291,8 @@ void uevtchn_init(struct uevtchn_file *file)
  * @file: who gets the port
  * @req: which port; the number is in it afterwards
  *
- * When this fails, a port that it made is closed exactly once, a static one not
- * at all, and nothing is left bound. When it succeeds, the port goes with the
+ * When this fails, a port that it made is closed exactly once, unless somebody
+ * else has it mapped, a static one not at all, and nothing is left bound. When it succeeds, the port goes with the
  * last reference to its irq, and a static one never.
  *
  * Context: process, may sleep.

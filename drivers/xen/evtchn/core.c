@@ -19,10 +19,17 @@
 #include "evtchn.h"
 
 /*
- * Ports that read() and write() hold on the stack, 128 bytes: enough for most
- * calls, and it saves an allocation. Longer reads are copied in such pieces.
+ * Ports that read() and write() hold on the stack: enough for most calls, and
+ * it saves an allocation. Longer reads are copied in such pieces. It is few,
+ * because the compiler may be told to clear all of it before each call.
  */
-#define UEVTCHN_STACK_PORTS	32
+#define UEVTCHN_STACK_PORTS	8
+
+/* Ports that write() enables with the file's lock held. */
+#define UEVTCHN_ENABLE_PORTS	32
+
+/* An irq action has this name, and that of the task that opened the file. */
+#define UEVTCHN_NAME		"evtchn:"
 
 /* A whole number of ports, a page at most: user ABI. */
 static size_t round_count(size_t count)
@@ -86,9 +93,9 @@ static ssize_t uevtchn_write(struct file *filp, const char __user *buf,
 
 	/* In pieces, because UNBIND waits for each of them. */
 	n = count / sizeof(*ports);
-	for (i = 0; i < n; i += UEVTCHN_STACK_PORTS)
+	for (i = 0; i < n; i += UEVTCHN_ENABLE_PORTS)
 		uevtchn_enable(file, ports + i,
-			       min_t(size_t, n - i, UEVTCHN_STACK_PORTS));
+			       min_t(size_t, n - i, UEVTCHN_ENABLE_PORTS));
 
 	if (ports != stack)
 		kfree(ports);
@@ -126,8 +133,10 @@ static int uevtchn_open(struct inode *inode, struct file *filp)
 
 	uevtchn_init(file);
 	/* It becomes a folder in /proc/irq: nothing may break the path. */
-	snprintf(file->name, sizeof(file->name), "evtchn:%s", current->comm);
-	for (c = file->name; *c; c++) {
+	memcpy(file->name, UEVTCHN_NAME, strlen(UEVTCHN_NAME));
+	c = file->name + strlen(UEVTCHN_NAME);
+	strscpy(c, current->comm, TASK_COMM_LEN);
+	for (; *c; c++) {
 		if (*c == '/' || iscntrl(*c))
 			*c = '!';
 	}

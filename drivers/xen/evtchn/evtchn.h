@@ -34,7 +34,7 @@
  *	                                                 |
  *	              write(): EOI, and pushed again <---'
  *
- *	any of these ---- UNBIND, release ----> closing ----> freed
+ *	any of these ---- the irq is given back ----> closing
  *
  * In state "masked", the port was pushed, and its next event waits in Xen until
  * write().
@@ -45,7 +45,8 @@
  * and a second entry of the port would not fit into the ring. So write()
  * delivers it.
  *
- * In state "closing", the handler may still be called, and does nothing.
+ * In state "closing", the handler may still be called, and does nothing. UNBIND
+ * and the last close lead there, and bind for what a restore has made useless.
  *
  * A restore of the domain (or a migration) makes Xen forget every port. The
  * bindings from before are lost: NOTIFY and write() do not find them any more,
@@ -62,10 +63,12 @@
  *	  file->lock		NOTIFY and write() for reading
  *	    ring->wait.lock	the ring; also taken by interrupts
  *
- * NOTIFY and write() look a binding up and use it under file->lock. Whoever
- * removes a binding takes it out under the same lock, for writing. After that,
- * no NOTIFY and no EOI is under way which could hit the next owner of the port,
- * to whom Xen may give the number at once. Nobody sleeps with file->lock held.
+ * NOTIFY and write() look a binding up and use it under file->lock. UNBIND takes
+ * it out under the same lock, for writing. After that, no NOTIFY and no EOI is
+ * under way which could hit the next owner of the port, to whom Xen may give the
+ * number at once. On the last close nobody else is there, and what was lost in a
+ * restore is not found by NOTIFY and write(). No call that sleeps is made with
+ * file->lock held.
  */
 #ifndef _XEN_EVTCHN_EVTCHN_H
 #define _XEN_EVTCHN_EVTCHN_H
@@ -84,8 +87,9 @@ struct file;
 
 /**
  * struct uevtchn_ring - bounded queue of ports, oldest first
- * @wait:	sleepers in read() and poll(). Its lock guards every field;
- *		poll() looks at @used and @overflow without it
+ * @wait:	sleepers in read() and poll(). Its lock guards all fields but
+ *		@fasync; poll() looks at @used and @overflow without it, and
+ *		uevtchn_ring_reserve(), which alone changes it, at @size
  * @fasync:	receivers of SIGIO; managed by fasync_helper()
  * @slots:	the memory, @size ports; NULL while @size is 0
  * @size:	number of slots: 0, or a power of two

@@ -79,7 +79,9 @@ static long ioctl_bind(struct uevtchn_file *file, unsigned int cmd,
 	}
 
 	rc = uevtchn_bind(file, &req);
-	return rc || cmd == IOCTL_EVTCHN_BIND_STATIC ? rc : *req.port;
+	if (rc || cmd == IOCTL_EVTCHN_BIND_STATIC)
+		return rc;
+	return *req.port;
 }
 
 /**
@@ -91,7 +93,7 @@ static long ioctl_bind(struct uevtchn_file *file, unsigned int cmd,
  * Context: process, may sleep.
  * Return: what the command returns; -ENOSYS (user ABI, not -ENOTTY) for an
  * unknown command or a wrong argument size; -EACCES if @filp is restricted and
- * may not use the command.
+ * may not use the command; -EFAULT; -EINVAL for a number that cannot be right.
  */
 long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr)
 {

@@ -3,7 +3,7 @@
  * The queue between the interrupts that push ports and the reader that takes
  * them. It knows nothing of Xen, files or user memory.
  *
- * As in an eventfd, everything happens under the lock of the wait queue. A
+ * As in an eventfd, what is queued is guarded by the lock of the wait queue. A
  * reader looks and goes to sleep under it, poll() takes it to enter the wait
  * queue before it looks, and a producer pushes and wakes under it. So a push
  * either comes before the look, and is seen, or it finds the sleeper.
@@ -93,7 +93,7 @@ int uevtchn_ring_reserve(struct uevtchn_ring *ring, u32 ports)
  *
  * If the ring is full, the port is dropped, and the ring has overflowed.
  *
- * Context: any.
+ * Context: any but NMI.
  */
 void uevtchn_ring_push(struct uevtchn_ring *ring, evtchn_port_t port)
 {
@@ -116,7 +116,7 @@ void uevtchn_ring_push(struct uevtchn_ring *ring, evtchn_port_t port)
 		wake_up_locked_poll(&ring->wait, events);
 	spin_unlock_irqrestore(&ring->wait.lock, flags);
 
-	if (events & EPOLLIN)
+	if ((events & EPOLLIN) && READ_ONCE(ring->fasync))
 		kill_fasync(&ring->fasync, SIGIO, POLL_IN);
 }
 
@@ -160,13 +160,16 @@ static u32 ring_peek(struct uevtchn_ring *ring, evtchn_port_t *ports, u32 max)
 int uevtchn_ring_begin(struct uevtchn_ring *ring, evtchn_port_t *ports, u32 max,
 		       bool nonblock)
 {
-	int ret;
+	int ret = 0;
+
+	/* An event that comes now is as good as one that comes after it. */
+	if (nonblock && !READ_ONCE(ring->used) && !READ_ONCE(ring->overflow))
+		return -EAGAIN;
 
 	spin_lock_irq(&ring->wait.lock);
-	if (nonblock)
-		ret = ring_is_ready(ring) ? 0 : -EAGAIN;
-	else
-		ret = wait_event_interruptible_locked_irq(ring->wait,
+	if (!ring_is_ready(ring))
+		ret = nonblock ? -EAGAIN :
+		      wait_event_interruptible_locked_irq(ring->wait,
 							  ring_is_ready(ring));
 	if (!ret && ring->overflow)
 		ret = -EFBIG;
