@@ -48,6 +48,8 @@ static ssize_t uevtchn_read(struct file *filp, char __user *buf, size_t count,
 	count = round_count(count);
 	if (!count)
 		return 0;
+	if ((filp->f_flags & O_NONBLOCK) && uevtchn_ring_is_idle(&file->ring))
+		return -EAGAIN;
 
 	n = uevtchn_ring_begin(&file->ring, ports,
 			       min(count / sizeof(*ports), ARRAY_SIZE(ports)),
@@ -77,28 +79,28 @@ static ssize_t uevtchn_read(struct file *filp, char __user *buf, size_t count,
 static ssize_t uevtchn_write(struct file *filp, const char __user *buf,
 			     size_t count, loff_t *ppos)
 {
-	evtchn_port_t stack[UEVTCHN_STACK_PORTS], *ports = stack;
 	struct uevtchn_file *file = filp->private_data;
+	evtchn_port_t stack[UEVTCHN_STACK_PORTS], *ports;
 	size_t n, i;
 
 	/* All of it is copied first, because a fault must enable no port. */
 	count = round_count(count);
-	if (count > sizeof(stack)) {
-		ports = memdup_user(buf, count);
-		if (IS_ERR(ports))
-			return PTR_ERR(ports);
-	} else if (copy_from_user(stack, buf, count)) {
-		return -EFAULT;
+	n = count / sizeof(*ports);
+	if (count <= sizeof(stack)) {
+		if (copy_from_user(stack, buf, count))
+			return -EFAULT;
+		uevtchn_enable(file, stack, n);
+		return count;
 	}
 
+	ports = memdup_user(buf, count);
+	if (IS_ERR(ports))
+		return PTR_ERR(ports);
 	/* In pieces, because UNBIND waits for each of them. */
-	n = count / sizeof(*ports);
 	for (i = 0; i < n; i += UEVTCHN_ENABLE_PORTS)
 		uevtchn_enable(file, ports + i,
 			       min_t(size_t, n - i, UEVTCHN_ENABLE_PORTS));
-
-	if (ports != stack)
-		kfree(ports);
+	kfree(ports);
 	return count;
 }
 
@@ -200,5 +202,5 @@ static void __exit uevtchn_module_exit(void)
 }
 module_exit(uevtchn_module_exit);
 
-MODULE_DESCRIPTION("Xen event channels for user space (/dev/xen/evtchn)");
+MODULE_DESCRIPTION("Xen event channels for user space");
 MODULE_LICENSE("Dual MIT/GPL");

@@ -129,6 +129,20 @@ void uevtchn_ring_end(struct uevtchn_ring *ring, bool taken);
 void uevtchn_ring_withdraw(struct uevtchn_ring *ring, evtchn_port_t port);
 void uevtchn_ring_reset(struct uevtchn_ring *ring);
 
+/**
+ * uevtchn_ring_is_idle() - whether a reader would find nothing at all
+ * @ring: the ring
+ *
+ * It takes no lock: a push that it does not see is one that comes later.
+ *
+ * Context: any.
+ * Return: true if there is no port, and was no overflow.
+ */
+static inline bool uevtchn_ring_is_idle(const struct uevtchn_ring *ring)
+{
+	return !READ_ONCE(ring->used) && !READ_ONCE(ring->overflow);
+}
+
 /* A file that RESTRICT_DOMID has not been called on. No domain has this id. */
 #define UEVTCHN_UNRESTRICTED	DOMID_INVALID
 

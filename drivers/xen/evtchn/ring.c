@@ -162,10 +162,6 @@ int uevtchn_ring_begin(struct uevtchn_ring *ring, evtchn_port_t *ports, u32 max,
 {
 	int ret = 0;
 
-	/* An event that comes now is as good as one that comes after it. */
-	if (nonblock && !READ_ONCE(ring->used) && !READ_ONCE(ring->overflow))
-		return -EAGAIN;
-
 	spin_lock_irq(&ring->wait.lock);
 	if (!ring_is_ready(ring))
 		ret = nonblock ? -EAGAIN :
