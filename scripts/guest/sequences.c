@@ -11,6 +11,7 @@
  * comes to it; each NAME (or "all") is a short sequence that does.
  *  - BIND_STATIC of a port that is free, impossible, the kernel's or another
  *    file's: an error now. Only ports are taken that nobody or this file has.
+ *  - BIND_STATIC of a VIRQ's port that nobody has: taken for the kernel's now.
  *  - BIND_STATIC on a restricted file: an error now, so it is not tried.
  *  - UNBIND of a port with an unread event, which goes with the port now: the
  *    ring is emptied before.
@@ -292,10 +293,18 @@ static unsigned int bind_interdomain(int f, unsigned int domain, unsigned int re
 /* A port that Xen has, and no file: such as a static one. */
 static unsigned int make_static(void)
 {
-	unsigned int number = ev_xen_alloc_unbound(EV_SELF);
+	unsigned int ends[] = { port_of(NOBODY), 0 }, number;
 
-	told(NOBODY, 0, "alloc_unbound%s", name(number));
-	bound(NOBODY, number, 0);
+	if (ends[0] && !known(ends[0])->peer) {
+		number = ev_xen_bind_interdomain(EV_SELF, ends[0]);
+		ends[1] = number;
+		told(NOBODY, 0, "EVTCHNOP_bind_interdomain%s", names(ends, 2));
+	} else {
+		ends[0] = 0;
+		number = ev_xen_alloc_unbound(EV_SELF);
+		told(NOBODY, 0, "EVTCHNOP_alloc_unbound%s", name(number));
+	}
+	bound(NOBODY, number, ends[0]);
 	known(number)->is_static = true;
 	return number;
 }
@@ -382,7 +391,7 @@ static void some_bind(int f)
 		if (!number || number >= base)
 			bind_interdomain(f, domain, number);
 	} else if (!files[f].restricted) {
-		number = port_of(rnd(4) ? NOBODY : f);
+		number = rnd(6) ? port_of(rnd(4) ? NOBODY : f) : 0;
 		bind_static(f, number ?: make_static());
 	}
 }
@@ -564,6 +573,8 @@ static bool chosen(const char *name, const char *argument)
 static void differ(const char *arg)
 {
 	struct epoll_event out = { .events = EPOLLOUT | EPOLLET };
+	/* VIRQ, vCPU, and then the port. */
+	union { unsigned int word[3]; union ev_xen_arg arg; } virq = { .word = { 7 } };
 	unsigned int port, i;
 	long ret;
 
@@ -574,6 +585,13 @@ static void differ(const char *arg)
 		bind_static(0, base);
 		unbind(0, base);
 		bind_static(0, 131072);
+		end_sequence();
+	}
+	if (chosen("static-virq", arg)) {
+		told(NOBODY, ev_xen_call(EV_OP_BIND_VIRQ, &virq.arg), "EVTCHNOP_bind_virq 7");
+		bind_static(0, virq.word[2]);
+		close_file(0);
+		ev_xen_close(virq.word[2]);
 		end_sequence();
 	}
 	if (chosen("static-restricted", arg)) {
