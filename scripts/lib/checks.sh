@@ -55,13 +55,13 @@ lands_right() (
 	rm -rf "$LOGS/edited"
 	mkdir -p "$LOGS/edited"
 	cd "$LOGS/edited" || exit
-	files=$(for step in "$TOP"/scripts/series/[0-9]*; do kernels_files "$step"; done | sort -u)
-	for file in $files; do keep "$file" "$BASE"; done
+	changed=$(for step in "$TOP"/scripts/series/[0-9]*; do kernels_files "$step"; done | sort -u)
+	for file in $changed; do keep "$file" "$BASE"; done
 	for step in "$TOP"/scripts/series/[0-9]*; do
 		for file in $(field Diff "$step"); do apply_diff "$file"; done
 		for file in $(field Edit "$step"); do edit "$file"; done
 	done
-	for file in $files; do
+	for file in $changed; do
 		[ "$file" = drivers/xen/evtchn.c ] || cmp "$file" "$2/$file" ||
 			failed "$file of $BASE was changed in the wrong place"
 	done

@@ -292,8 +292,9 @@ void uevtchn_init(struct uevtchn_file *file)
  * @req: which port; the number is in it afterwards
  *
  * When this fails, a port that it made is closed exactly once, unless somebody
- * else has it mapped, a static one not at all, and nothing is left bound. When it succeeds, the port goes with the
- * last reference to its irq, and a static one never.
+ * else has it mapped, a static one not at all, and nothing is left bound. When
+ * it succeeds, the port goes with the last reference to its irq, and a static
+ * one never.
  *
  * Context: process, may sleep.
  * Return: 0; Xen's error. -EACCES if @file is restricted and may not have the
