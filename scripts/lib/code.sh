@@ -55,6 +55,7 @@ check_maintainers() {
 		# What other parts of the kernel have, but for a line.
 		case $file in
 		drivers/xen/Makefile | drivers/xen/Kconfig | drivers/xen/evtchn.c | MAINTAINERS) continue ;;
+		drivers/tty/hvc/hvc_xen.c) continue ;;
 		tools/testing/selftests/Makefile | */index.rst) continue ;;
 		esac
 		scripts/get_maintainer.pl --nogit --nogit-fallback -f "$file" > "$LOGS/maintainers.one"

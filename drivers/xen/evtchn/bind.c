@@ -116,9 +116,9 @@ static int reserve_table(struct uevtchn_file *file, unsigned int bindings)
 /* When this returns, NOTIFY and write() are not in @binding any more. */
 static void remove_binding(struct uevtchn_binding *binding)
 {
-	guard(write_lock)(&binding->file->lock);
-
+	write_lock(&binding->file->lock);
 	hlist_del(&binding->node);
+	write_unlock(&binding->file->lock);
 }
 
 static irqreturn_t uevtchn_interrupt(int irq, void *data)
@@ -415,13 +415,16 @@ void uevtchn_release(struct uevtchn_file *file)
  */
 int uevtchn_notify(struct uevtchn_file *file, evtchn_port_t port)
 {
-	guard(read_lock)(&file->lock);
+	int rc = -ENOTCONN;
 
-	if (!find_binding(file, port, false))
-		return -ENOTCONN;
+	read_lock(&file->lock);
+	if (find_binding(file, port, false)) {
+		notify_remote_via_evtchn(port);
+		rc = 0;
+	}
+	read_unlock(&file->lock);
 
-	notify_remote_via_evtchn(port);
-	return 0;
+	return rc;
 }
 
 /**
@@ -439,8 +442,7 @@ void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 	struct uevtchn_binding *binding;
 	int new, old;
 
-	guard(read_lock)(&file->lock);
-
+	read_lock(&file->lock);
 	for (; nr; nr--, ports++) {
 		binding = find_binding(file, *ports, false);
 		if (!binding)
@@ -460,4 +462,5 @@ void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 		if (unlikely(old & UEVTCHN_MISSED))
 			uevtchn_ring_push(&file->ring, *ports);
 	}
+	read_unlock(&file->lock);
 }

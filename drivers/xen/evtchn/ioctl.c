@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/uaccess.h>
 
+#include <xen/interface/xen.h>
 #include <xen/xen-ops.h>
 
 #include <uapi/xen/evtchn.h>

@@ -189,9 +189,13 @@ int uevtchn_ring_begin(struct uevtchn_ring *ring, evtchn_port_t *ports, u32 max,
  */
 u32 uevtchn_ring_more(struct uevtchn_ring *ring, evtchn_port_t *ports, u32 max)
 {
-	guard(spinlock_irq)(&ring->wait.lock);
+	u32 n;
 
-	return ring_peek(ring, ports, max);
+	spin_lock_irq(&ring->wait.lock);
+	n = ring_peek(ring, ports, max);
+	spin_unlock_irq(&ring->wait.lock);
+
+	return n;
 }
 
 /**
@@ -204,8 +208,7 @@ u32 uevtchn_ring_more(struct uevtchn_ring *ring, evtchn_port_t *ports, u32 max)
  */
 void uevtchn_ring_end(struct uevtchn_ring *ring, bool taken)
 {
-	guard(spinlock_irq)(&ring->wait.lock);
-
+	spin_lock_irq(&ring->wait.lock);
 	if (taken) {
 		ring->head += ring->peeked;
 		WRITE_ONCE(ring->used, ring->used - ring->peeked);
@@ -216,6 +219,7 @@ void uevtchn_ring_end(struct uevtchn_ring *ring, bool taken)
 		ring->contended = false;
 		wake_up_locked_poll(&ring->wait, EPOLLIN | EPOLLRDNORM);
 	}
+	spin_unlock_irq(&ring->wait.lock);
 }
 
 /**
@@ -233,8 +237,7 @@ void uevtchn_ring_withdraw(struct uevtchn_ring *ring, evtchn_port_t port)
 {
 	u32 from, to = 0, peeked;
 
-	guard(spinlock_irq)(&ring->wait.lock);
-
+	spin_lock_irq(&ring->wait.lock);
 	peeked = ring->peeked;
 	for (from = 0; from < ring->used; from++) {
 		if (*ring_slot(ring, from) != port)
@@ -243,6 +246,7 @@ void uevtchn_ring_withdraw(struct uevtchn_ring *ring, evtchn_port_t port)
 			ring->peeked--;
 	}
 	WRITE_ONCE(ring->used, to);
+	spin_unlock_irq(&ring->wait.lock);
 }
 
 /**
@@ -253,9 +257,9 @@ void uevtchn_ring_withdraw(struct uevtchn_ring *ring, evtchn_port_t port)
  */
 void uevtchn_ring_reset(struct uevtchn_ring *ring)
 {
-	guard(spinlock_irq)(&ring->wait.lock);
-
+	spin_lock_irq(&ring->wait.lock);
 	WRITE_ONCE(ring->used, 0);
 	ring->peeked = 0;
 	WRITE_ONCE(ring->overflow, false);
+	spin_unlock_irq(&ring->wait.lock);
 }
