@@ -43,7 +43,7 @@ configured() {
 check_drift() {
 	local tree words
 	tree=$(tree_that_differs)
-	refused "patch 6 \(xen/evtchn: build the split driver\) does not apply: drivers/xen/Makefile, line [0-9]+; the series was made on Linux [^ ]*, this is 99\." --base "$tree"
+	refused "patch 9 \(xen/evtchn: add the ring of a new driver, with KUnit tests\) does not apply: drivers/xen/Makefile, line [0-9]+; the series was made on Linux [^ ]*, this is 99\." --base "$tree"
 	refused 'next: scripts/make-series --base ' --base "$tree"
 	! "$TOP/scripts/make-series" --check --base "$tree" || failed "make-series --check takes a series that does not apply"
 	"$TOP/scripts/make-series" --base "$tree" --out "$LOGS/drift-series"
