@@ -7,14 +7,16 @@ quoted() {
 	printf "'%s'" "${1//\'/\'\\\'\'}"
 }
 
-# chosen_programs LIST: those to run, one a line.
+# chosen_programs LIST: those to run, one a line. The test of hibernation, which is
+# not of the list for it is not run with the others, is added when it is named.
 chosen_programs() {
-	local all only
+	local all only alone=evtchn_hibernate_test
+	if [[ " ${ONLY[*]%%:*} " == *" $alone "* ]]; then echo "xen:$alone" >> "$1"; fi
 	all=$(sed -n 's/^xen://p' "$1")
 	if [ ${#ONLY[@]} -gt 0 ]; then
 		for only in "${ONLY[@]}"; do
 			grep -qx "${only%%:*}" <<< "$all" ||
-				die "there is no selftest ${only%%:*}" -- "one of: ${all//$'\n'/ }"
+				die "there is no selftest ${only%%:*}" -- "one of: ${all//$'\n'/ } $alone"
 			echo "$only"
 		done
 		return

@@ -9,7 +9,8 @@ restore_options() {
 	[ "$DOM0" = pv ] || usage_error "--restore needs a PV kernel: no --pvh, no --kernel debug"
 	[ -z "$KUNIT${ONLY[*]}$SHELL_GUEST${JOB[*]}" ] ||
 		usage_error "--restore runs one selftest and nothing else"
-	MEMORY=1536
+	DOMU_MEMORY=$((MEMORY / 8))
+	MEMORY=$((MEMORY + 512))
 }
 
 # fetch_toolstack: makes the folder toolstack beside the hypervisor, of the same
@@ -87,5 +88,6 @@ restore_folder() {
 	# The selftest asks Xen about ports, for which privcmd must let it.
 	echo "console=hvc0 panic=-1 loglevel=8 xen.fifo_events=$FIFO xen_privcmd.unrestricted=1${APPEND:+ $APPEND}" \
 		> "$folder/domu/cmdline"
+	echo "$DOMU_MEMORY" > "$folder/domu/memory"
 	cp -r "$XEN/toolstack" "$folder/"
 }

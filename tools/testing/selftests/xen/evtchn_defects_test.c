@@ -643,6 +643,10 @@ TEST_F(shared, d9_either_handler_may_go_first)
 	ASSERT_EQ(0, sharer_command(self->sharer, "unbind"));
 	if (!ev_xen_open())
 		EXPECT_EQ(EV_CLOSED, ev_xen_status(self->pair.a));
+
+	/* By now nobody's; and the kernel's, which has the first ones. */
+	EXPECT_EQ(-ENOENT, sharer_bind(self->sharer, self->pair.a));
+	EXPECT_EQ(-ENOENT, sharer_bind(self->sharer, 1));
 }
 
 /* D10: an event while the port waits for its write() was a WARN. */

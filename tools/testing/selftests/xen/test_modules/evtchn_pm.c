@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * A platform device that makes a hibernation fail on demand, for the tests of
+ * /dev/xen/evtchn. Parameters, in /sys/module/evtchn_pm/parameters:
+ *
+ *   fail	the callback that returns -EBUSY: freeze, poweroff, poweroff_late or
+ *		poweroff_noirq. The last three end a hibernation whose image is
+ *		written already, on its way to power-off.
+ *   seen	what was written to it, and after it the callbacks that ran since
+ *
+ * While the module is loaded, no hibernation by the firmware (platform in
+ * /sys/power/disk) comes to a power-off: if none of the others is to fail,
+ * poweroff_noirq does.
+ */
+#include <linux/device.h>
+#include <linux/errno.h>
+#include <linux/init.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/platform_device.h>
+#include <linux/pm.h>
+#include <linux/string.h>
+
+static char fail[32];
+module_param_string(fail, fail, sizeof(fail), 0600);
+MODULE_PARM_DESC(fail, "callback that returns -EBUSY");
+
+static char seen[128];
+module_param_string(seen, seen, sizeof(seen), 0600);
+MODULE_PARM_DESC(seen, "callbacks that ran");
+
+/* The PM core calls one at a time, while user space is frozen. */
+static int step(const char *name)
+{
+	strlcat(seen, " ", sizeof(seen));
+	strlcat(seen, name, sizeof(seen));
+	return sysfs_streq(fail, name) ? -EBUSY : 0;
+}
+
+static int pm_freeze(struct device *dev)
+{
+	return step("freeze");
+}
+
+static int pm_thaw(struct device *dev)
+{
+	return step("thaw");
+}
+
+static int pm_poweroff(struct device *dev)
+{
+	return step("poweroff");
+}
+
+static int pm_poweroff_late(struct device *dev)
+{
+	return step("poweroff_late");
+}
+
+static int pm_poweroff_noirq(struct device *dev)
+{
+	step("poweroff_noirq");
+	return -EBUSY;
+}
+
+static int pm_restore(struct device *dev)
+{
+	return step("restore");
+}
+
+static const struct dev_pm_ops pm_ops = {
+	.freeze		= pm_freeze,
+	.thaw		= pm_thaw,
+	.poweroff	= pm_poweroff,
+	.poweroff_late	= pm_poweroff_late,
+	.poweroff_noirq	= pm_poweroff_noirq,
+	.restore	= pm_restore,
+};
+
+static struct platform_driver pm_driver = {
+	.driver = {
+		.name	= KBUILD_MODNAME,
+		.pm	= pm_sleep_ptr(&pm_ops),
+	},
+};
+
+static struct platform_device *pm_device;
+
+static int __init pm_init(void)
+{
+	int rc = platform_driver_register(&pm_driver);
+
+	if (rc)
+		return rc;
+	pm_device = platform_device_register_simple(KBUILD_MODNAME,
+						    PLATFORM_DEVID_NONE, NULL, 0);
+	if (IS_ERR(pm_device)) {
+		platform_driver_unregister(&pm_driver);
+		return PTR_ERR(pm_device);
+	}
+	return 0;
+}
+module_init(pm_init);
+
+static void __exit pm_exit(void)
+{
+	platform_device_unregister(pm_device);
+	platform_driver_unregister(&pm_driver);
+}
+module_exit(pm_exit);
+
+MODULE_DESCRIPTION("Test: a device that makes a hibernation fail on demand");
+MODULE_LICENSE("Dual MIT/GPL");
