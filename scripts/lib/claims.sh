@@ -56,6 +56,7 @@ LONG_CHECKS="
 variants        no warning, W=1: 6.12, clang, i386, arm64, allmodconfig, built in; off is off
 coccicheck      coccicheck finds nothing in the driver
 selftest-tar    the selftests run from the archive that gen_tar makes
+alone           each patch of the event core builds and boots with the stock driver behind it
 coverage        every line of the driver is run by a test, or has a reason not to be
 distro          Debian's own configuration builds the driver as it built stock's
 hosts           scripts/run works from nothing on the Debian releases that are not this one

@@ -103,6 +103,18 @@ check_idle() {
 	[ $status = 42 ] || failed "exit status $status of a guest that sleeps 150 s, not 42"
 }
 
+# What the first two change for the stock driver is in the log: a kernel port is
+# refused, and a port with two owners is no crash.
+check_alone() {
+	local patch
+	for patch in 1 2 3 4 5 6 7 8; do
+		guest_run --stock --patch "$patch" --only evtchn_test
+	done
+	guest_run --stock --patch 1 --only evtchn_defects_test:d1_
+	! guest_run --stock --patch 2 --only evtchn_defects_test:d3_ ||
+		failed "the stock driver refuses what another file has: patch 2 is told wrong"
+}
+
 check_kunit() {
 	guest_run --kunit
 }
