@@ -80,13 +80,6 @@ last_words() {
 		}' >&2
 }
 
-# splats RUN: the kernel's complaints while the job ran. Of data races those of
-# the driver: the rest of the kernel has its own, and they are not ours to mend.
-splats() {
-	sed -n '/guest: job starts/,$p' "$1/console" | tr -d '\r' | grep -E "$SPLAT" |
-		awk '!/KCSAN: / || /\[xen_evtchn\]/' || true
-}
-
 # Every two seconds the guest's init says that it lives, however little there is to
 # do. When neither it nor the console has said a word for so many seconds, the guest
 # hangs, or the machine under it stands still.
