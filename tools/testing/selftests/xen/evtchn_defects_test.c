@@ -629,10 +629,14 @@ TEST_F(shared, d9_other_handler_gets_events_after_unbind_of_masked_port)
 /* Whoever goes last closes the port, and both are served until then. */
 TEST_F(shared, d9_either_handler_may_go_first)
 {
+	int events;
+
 	ASSERT_EQ(0, sharer_command(self->sharer, "eoi 1"));
 	ASSERT_EQ(0, sharer_command(self->sharer, "unbind"));
+	/* With CONFIG_DEBUG_SHIRQ the handler is called once more by that. */
+	events = sharer_events(self->sharer);
 	EXPECT_EQ(0, ev_ping(self->fd, self->peer, &self->pair));
-	EXPECT_EQ(0, sharer_events(self->sharer));
+	EXPECT_EQ(events, sharer_events(self->sharer));
 
 	ASSERT_EQ(0, sharer_bind(self->sharer, self->pair.a));
 	EXPECT_EQ(0, ev_unbind(self->fd, self->pair.a));

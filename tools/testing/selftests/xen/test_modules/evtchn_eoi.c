@@ -14,7 +14,7 @@
 #include <linux/atomic.h>
 #include <linux/cleanup.h>
 #include <linux/completion.h>
-#include <linux/cpu.h>
+#include <linux/cpumask.h>
 #include <linux/errno.h>
 #include <linux/fs.h>
 #include <linux/interrupt.h>
@@ -24,6 +24,7 @@
 #include <linux/mutex.h>
 #include <linux/smp.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 
 #include <xen/events.h>
 #include <xen/xen.h>
@@ -51,6 +52,7 @@ struct eoi_race {
 
 /* One write at a time: the rounds take all CPUs. */
 static DEFINE_MUTEX(eoi_lock);
+static struct eoi_race *eoi_current;	/* under eoi_lock */
 
 static irqreturn_t eoi_interrupt(int irq, void *data)
 {
@@ -71,11 +73,11 @@ static int eoi_next_event(struct eoi_race *race)
 	return left ? 0 : -ETIMEDOUT;
 }
 
-/* On each CPU, with interrupts off. */
-static void eoi_send(void *data)
+/* Each CPU's worker, all at once. The context is one in which locks may sleep. */
+static void eoi_send(struct work_struct *unused)
 {
-	struct eoi_race *race = data;
-	bool plain = smp_processor_id() == race->plain;
+	struct eoi_race *race = eoi_current;
+	bool plain = raw_smp_processor_id() == race->plain;
 
 	atomic_inc(&race->arrived);
 	while (atomic_read(&race->arrived) < race->cpus)
@@ -97,15 +99,13 @@ static int eoi_round(struct eoi_race *race, unsigned int round)
 	if (rc)
 		return rc;
 
-	guard(cpus_read_lock)();
+	/* Nobody takes a CPU away meanwhile. */
 	race->cpus = num_online_cpus();
-	/* None of them, or another one each time; CPUs are numbered from 0. */
+	/* None of them, or another one each time. */
 	race->plain = round % (race->cpus + 1) - 1;
 	atomic_set(&race->arrived, 0);
-	on_each_cpu(eoi_send, race, true);
-	if (race->cpus == 1)
-		xen_irq_lateeoi(race->irq, XEN_EOI_FLAG_SPURIOUS);
-	return 0;
+	eoi_current = race;
+	return schedule_on_each_cpu(eoi_send);
 }
 
 static int eoi_race(evtchn_port_t port, evtchn_port_t peer, unsigned int rounds)
