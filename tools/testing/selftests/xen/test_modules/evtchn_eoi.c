@@ -22,6 +22,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/percpu.h>
 #include <linux/smp.h>
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
@@ -53,6 +54,7 @@ struct eoi_race {
 /* One write at a time: the rounds take all CPUs. */
 static DEFINE_MUTEX(eoi_lock);
 static struct eoi_race *eoi_current;	/* under eoi_lock */
+static DEFINE_PER_CPU(struct work_struct, eoi_work);
 
 static irqreturn_t eoi_interrupt(int irq, void *data)
 {
@@ -87,7 +89,7 @@ static void eoi_send(struct work_struct *unused)
 
 static int eoi_round(struct eoi_race *race, unsigned int round)
 {
-	int rc;
+	int rc, cpu;
 
 	/* After one spurious event, the EOI for the next one is delayed. */
 	rc = eoi_next_event(race);
@@ -105,7 +107,13 @@ static int eoi_round(struct eoi_race *race, unsigned int round)
 	race->plain = round % (race->cpus + 1) - 1;
 	atomic_set(&race->arrived, 0);
 	eoi_current = race;
-	return schedule_on_each_cpu(eoi_send);
+	for_each_online_cpu(cpu) {
+		INIT_WORK(per_cpu_ptr(&eoi_work, cpu), eoi_send);
+		schedule_work_on(cpu, per_cpu_ptr(&eoi_work, cpu));
+	}
+	for_each_online_cpu(cpu)
+		flush_work(per_cpu_ptr(&eoi_work, cpu));
+	return 0;
 }
 
 static int eoi_race(evtchn_port_t port, evtchn_port_t peer, unsigned int rounds)
