@@ -19,14 +19,12 @@
 #include "evtchn.h"
 
 /*
- * Ports that read() and write() hold on the stack: enough for most calls, and
- * it saves an allocation. Longer reads are copied in such pieces. It is few,
- * because the compiler may be told to clear all of it before each call.
+ * Ports that read() and write() hold on the stack. It saves an allocation, and
+ * longer reads are copied in such pieces. For read() it is fewer, because the
+ * compiler may be told to clear all of it before each call.
  */
-#define UEVTCHN_STACK_PORTS	8
-
-/* Ports that write() enables with the file's lock held. */
-#define UEVTCHN_ENABLE_PORTS	32
+#define UEVTCHN_READ_PORTS	8
+#define UEVTCHN_WRITE_PORTS	32
 
 /* An irq action has this name, and that of the task that opened the file. */
 #define UEVTCHN_NAME		"evtchn:"
@@ -41,19 +39,20 @@ static ssize_t uevtchn_read(struct file *filp, char __user *buf, size_t count,
 			    loff_t *ppos)
 {
 	struct uevtchn_file *file = filp->private_data;
-	evtchn_port_t ports[UEVTCHN_STACK_PORTS];
+	bool nonblock = filp->f_flags & O_NONBLOCK;
+	evtchn_port_t ports[UEVTCHN_READ_PORTS];
 	ssize_t done = 0;
 	int n;
 
 	count = round_count(count);
 	if (!count)
 		return 0;
-	if ((filp->f_flags & O_NONBLOCK) && uevtchn_ring_is_idle(&file->ring))
+	if (nonblock && uevtchn_ring_is_idle(&file->ring))
 		return -EAGAIN;
 
 	n = uevtchn_ring_begin(&file->ring, ports,
 			       min(count / sizeof(*ports), ARRAY_SIZE(ports)),
-			       filp->f_flags & O_NONBLOCK);
+			       nonblock);
 	if (n < 0)
 		return n;
 
@@ -80,7 +79,7 @@ static ssize_t uevtchn_write(struct file *filp, const char __user *buf,
 			     size_t count, loff_t *ppos)
 {
 	struct uevtchn_file *file = filp->private_data;
-	evtchn_port_t stack[UEVTCHN_STACK_PORTS], *ports;
+	evtchn_port_t stack[UEVTCHN_WRITE_PORTS], *ports;
 	size_t n, i;
 
 	/* All of it is copied first, because a fault must enable no port. */
@@ -97,9 +96,9 @@ static ssize_t uevtchn_write(struct file *filp, const char __user *buf,
 	if (IS_ERR(ports))
 		return PTR_ERR(ports);
 	/* In pieces, because UNBIND waits for each of them. */
-	for (i = 0; i < n; i += UEVTCHN_ENABLE_PORTS)
+	for (i = 0; i < n; i += UEVTCHN_WRITE_PORTS)
 		uevtchn_enable(file, ports + i,
-			       min_t(size_t, n - i, UEVTCHN_ENABLE_PORTS));
+			       min_t(size_t, n - i, UEVTCHN_WRITE_PORTS));
 	kfree(ports);
 	return count;
 }

@@ -134,7 +134,8 @@ static bool ring_is_ready(struct uevtchn_ring *ring)
 	return !ring->reading;
 }
 
-static u32 ring_peek(struct uevtchn_ring *ring, evtchn_port_t *ports, u32 max)
+static inline u32 ring_peek(struct uevtchn_ring *ring, evtchn_port_t *ports,
+			    u32 max)
 {
 	u32 n = min(max, ring->used - ring->peeked), i;
 
