@@ -72,7 +72,7 @@ stock-pvh-2l    --stock --only evtchn_test --pvh --smp 1 --fifo 0
 guest-debug     --kernel debug
 guest-kcsan     --kernel kcsan
 guest-lockdep   --kernel lockdep
-guest-rt        --kernel rt --only evtchn_test --only evtchn_storm_test
+guest-rt        --kernel rt --pvh --smp 1 --only evtchn_test --only evtchn_storm_test
 restore-lockdep --kernel lockdep --restore
 hibernate-pv    --kernel lockdep --only evtchn_hibernate_test:machine.ends
 hibernate-pvh   --kernel lockdep --pvh --smp 1 --only evtchn_hibernate_test

@@ -35,8 +35,8 @@ enum {
  * @port:	local port number; constant
  * @restores:	xen_evtchn_restores when the port was bound; constant. The port
  *		is lost if there was a restore since
- * @irq:	what the event core gave, or -1 if it was given back after a
- *		restore. Under @file->bind_lock
+ * @irq:	what the event core gave; constant until the port is lost. After
+ *		that -1, under @file->bind_lock, once the irq was given back
  */
 struct uevtchn_binding {
 	struct hlist_node node;
@@ -457,7 +457,7 @@ void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 		if (!(old & UEVTCHN_MASKED))
 			continue;
 
-		/* After the push, another write() may send the next EOI. */
+		/* Before the push, after which another write() may send one. */
 		xen_irq_lateeoi(binding->irq, 0);
 		if (unlikely(old & UEVTCHN_MISSED))
 			uevtchn_ring_push(&file->ring, *ports);

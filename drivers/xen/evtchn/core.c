@@ -26,9 +26,6 @@
 #define UEVTCHN_READ_PORTS	8
 #define UEVTCHN_WRITE_PORTS	32
 
-/* An irq action has this name, and that of the task that opened the file. */
-#define UEVTCHN_NAME		"evtchn:"
-
 /* A whole number of ports, a page at most: user ABI. */
 static size_t round_count(size_t count)
 {

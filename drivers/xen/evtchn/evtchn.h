@@ -143,6 +143,9 @@ static inline bool uevtchn_ring_is_idle(const struct uevtchn_ring *ring)
 	return !READ_ONCE(ring->used) && !READ_ONCE(ring->overflow);
 }
 
+/* An irq action has this name, and that of the task that opened the file. */
+#define UEVTCHN_NAME		"evtchn:"
+
 /* A file that RESTRICT_DOMID has not been called on. No domain has this id. */
 #define UEVTCHN_UNRESTRICTED	DOMID_INVALID
 
@@ -171,7 +174,7 @@ struct uevtchn_file {
 	unsigned int nr_bindings;
 	unsigned int restores;
 	domid_t restrict_domid;
-	char name[sizeof("evtchn:") + TASK_COMM_LEN];
+	char name[sizeof(UEVTCHN_NAME) + TASK_COMM_LEN];
 };
 
 /**

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -437,6 +438,29 @@ static inline int ev_log_trouble(int fd, char record[EV_LOG_RECORD])
 			if (strstr(record, signs[i]))
 				return 1;
 	}
+}
+
+/* Loads the kernel module in that file: 0, or -errno. */
+static inline int ev_insmod(const char *path)
+{
+	int fd, ret;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = syscall(__NR_finit_module, fd, "", 0) ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+/* Loads a module of $EVTCHN_MODULES, or of ./test_modules: 0, or -errno. */
+static inline int ev_load_module(const char *name)
+{
+	const char *dir = getenv("EVTCHN_MODULES") ?: "./test_modules";
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s.ko", dir, name);
+	return ev_insmod(path);
 }
 
 #endif /* _SELFTESTS_XEN_COMMON_H */

@@ -473,7 +473,7 @@ static int load_module(struct module *module, const char *name)
 	const char *folder = getenv("EVTCHN_MODULES");
 	char self[MODULE_PATH - 64], path[MODULE_PATH];
 	ssize_t len;
-	int fd, ret;
+	int ret;
 
 	len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (len < 0)
@@ -485,10 +485,7 @@ static int load_module(struct module *module, const char *name)
 		snprintf(path, sizeof(path), "%s/test_modules/%s.ko",
 			 dirname(self), name);
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	ret = fd < 0 || syscall(__NR_finit_module, fd, "", 0) ? -errno : 0;
-	if (fd >= 0)
-		close(fd);
+	ret = ev_insmod(path);
 	if (!ret) {
 		module->loaded = name;
 	} else if (ret == -EPERM || ret == -ENOSYS) {

@@ -379,16 +379,8 @@ static int fail_call(const char *function, int value, unsigned int nth)
 
 static int load_module(void)
 {
-	const char *dir = getenv("EVTCHN_MODULES") ?: "./test_modules";
-	char path[256];
-	int fd, ret;
+	int fd, ret = ev_load_module(MODULE);
 
-	snprintf(path, sizeof(path), "%s/" MODULE ".ko", dir);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ret = syscall(__NR_finit_module, fd, "", 0) ? -errno : 0;
-	close(fd);
 	/* A test that failed may have left it. */
 	if (ret && ret != -EEXIST)
 		return ret;
@@ -1560,18 +1552,6 @@ static const char *driver_path(void)
 	return getenv("EVTCHN_DRIVER") ?: "/lib/xen-evtchn.ko";
 }
 
-static int load_driver(void)
-{
-	int fd, ret;
-
-	fd = open(driver_path(), O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ret = syscall(__NR_finit_module, fd, "", 0) ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 FIXTURE(driver)
 {
 	int log;
@@ -1610,13 +1590,13 @@ TEST_F(driver, load_that_fails_leaves_nothing)
 
 	hook = fail_call("misc_register", -ENOMEM, 1);
 	ASSERT_GE(hook, 0);
-	EXPECT_EQ(-ENOMEM, load_driver());
+	EXPECT_EQ(-ENOMEM, ev_insmod(driver_path()));
 	EXPECT_EQ(1, count_calls(hook));
 	close(hook);
 	EXPECT_NE(0, access(EV_DEVICE, F_OK));
 
 	/* A name that stayed would be in the way of the next. */
-	ASSERT_EQ(0, load_driver());
+	ASSERT_EQ(0, ev_insmod(driver_path()));
 	EXPECT_EQ(0, ev_ping_fresh());
 }
 

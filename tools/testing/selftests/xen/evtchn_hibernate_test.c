@@ -52,21 +52,6 @@ static void read_text(const char *path, char *text, size_t size)
 		close(fd);
 }
 
-static int load_module(void)
-{
-	const char *dir = getenv("EVTCHN_MODULES") ?: "./test_modules";
-	char path[256];
-	int fd, ret;
-
-	snprintf(path, sizeof(path), "%s/" MODULE ".ko", dir);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ret = syscall(__NR_finit_module, fd, "", 0) ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 /* The whole RAM disk as swap. */
 static int start_swap(void)
 {
@@ -238,7 +223,7 @@ FIXTURE_SETUP(machine)
 	read_text("/sys/hypervisor/guest_type", type, sizeof(type));
 	if (!strcmp(type, "PV") && !variant->level && !variant->result)
 		SKIP(return, "a PV kernel cannot make an image of itself: want PVH or HVM");
-	ret = load_module();
+	ret = ev_load_module(MODULE);
 	if (ret && ret != -EEXIST)
 		SKIP(return, "no " MODULE ".ko in $EVTCHN_MODULES or ./test_modules: %s",
 		     strerror(-ret));
