@@ -1,6 +1,24 @@
 # shellcheck shell=bash
-# What a run does in the guest: the selftests, KUnit's tests, a save and restore,
+# What a run wants of the guest, and does in it: the selftests, KUnit's tests, a save and restore,
 # or a program of the user's.
+
+# kernel_options: what the kernel that --kernel names needs of the guest.
+kernel_options() {
+	case $KERNEL in
+	plain | kcsan | coverage) ;;
+	lockdep) MEMORY=1536 ;;
+	rt)
+		[ "$DOM0" = pvh ] || usage_error "--kernel rt wants --pvh: as PV it hangs while it boots, before there is a driver"
+		MEMORY=1536
+		;;
+	debug)
+		# KASAN starts too late for a PV kernel; two vCPUs add nothing but QEMU's
+		# triple faults (see scripts/test).
+		DOM0=pvh SMP=1 MEMORY=2048
+		;;
+	*) usage_error "no such kernel: $KERNEL" ;;
+	esac
+}
 
 # quoted WORD: for the guest's shell.
 quoted() {
