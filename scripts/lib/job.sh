@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What a run wants of the guest, and does in it: the selftests, KUnit's tests, a save and restore,
-# or a program of the user's.
+# What a run wants of the guest, and does in it: the selftests, KUnit's tests, a
+# save and restore, or a program of the user's.
 
 # kernel_options: what the kernel that --kernel names needs of the guest.
 kernel_options() {
