@@ -116,7 +116,7 @@ some_tree() {
 	linked_tree "$base" "$tree"
 	for file in $(git -C "$repo" ls-files); do
 		[ "$file" != drivers/xen/Makefile ] || continue
-		mkdir -p "$tree/${file%/*}"
+		mkdir -p "$tree/$(dirname "$file")"
 		cp "$repo/$file" "$tree/$file.new"
 		renew "$tree/$file"
 	done
