@@ -1,0 +1,690 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#define EV_NO_HARNESS
+#include <libgen.h>
+#include <signal.h>
+#include <sys/time.h>
+
+#include "common.h"
+
+/* The kernel log since ev_begin(), or -1. */
+static int log_fd = -1;
+
+/* Whether ev_load_module() loaded something, and it was not there before. */
+static bool module_is_ours;
+
+int ev_open(int flags)
+{
+	int fd = open(EV_DEVICE, O_RDWR | flags);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int ev_ioctl(int fd, unsigned long cmd, const void *arg)
+{
+	int ret = ioctl(fd, cmd, arg);
+
+	return ret < 0 ? -errno : ret;
+}
+
+int ev_bind_virq(int fd, unsigned int virq)
+{
+	struct ioctl_evtchn_bind_virq bind = { .virq = virq };
+
+	return ev_ioctl(fd, IOCTL_EVTCHN_BIND_VIRQ, &bind);
+}
+
+int ev_bind_unbound(int fd, unsigned int domain)
+{
+	struct ioctl_evtchn_bind_unbound_port bind = {
+		.remote_domain = domain,
+	};
+
+	return ev_ioctl(fd, IOCTL_EVTCHN_BIND_UNBOUND_PORT, &bind);
+}
+
+int ev_bind_interdomain(int fd, unsigned int domain, unsigned int port)
+{
+	struct ioctl_evtchn_bind_interdomain bind = {
+		.remote_domain = domain,
+		.remote_port = port,
+	};
+
+	return ev_ioctl(fd, IOCTL_EVTCHN_BIND_INTERDOMAIN, &bind);
+}
+
+int ev_bind_static(int fd, unsigned int port)
+{
+	struct ioctl_evtchn_bind bind = { .port = port };
+
+	return ev_ioctl(fd, IOCTL_EVTCHN_BIND_STATIC, &bind);
+}
+
+int ev_unbind(int fd, unsigned int port)
+{
+	struct ioctl_evtchn_unbind unbind = { .port = port };
+
+	return ev_ioctl(fd, IOCTL_EVTCHN_UNBIND, &unbind);
+}
+
+int ev_notify(int fd, unsigned int port)
+{
+	struct ioctl_evtchn_notify notify = { .port = port };
+
+	return ev_ioctl(fd, IOCTL_EVTCHN_NOTIFY, &notify);
+}
+
+int ev_reset(int fd)
+{
+	return ev_ioctl(fd, IOCTL_EVTCHN_RESET, NULL);
+}
+
+int ev_restrict(int fd, unsigned int domain)
+{
+	struct ioctl_evtchn_restrict_domid restriction = { .domid = domain };
+
+	return ev_ioctl(fd, IOCTL_EVTCHN_RESTRICT_DOMID, &restriction);
+}
+
+/* Not read() and write(): the compiler objects to the NULL of a test. */
+int ev_read(int fd, void *buf, size_t bytes)
+{
+	long ret = syscall(__NR_read, fd, buf, bytes);
+
+	return ret < 0 ? -errno : ret;
+}
+
+int ev_write(int fd, const void *buf, size_t bytes)
+{
+	long ret = syscall(__NR_write, fd, buf, bytes);
+
+	return ret < 0 ? -errno : ret;
+}
+
+int ev_enable(int fd, unsigned int port)
+{
+	return ev_write(fd, &port, sizeof(port));
+}
+
+int ev_poll(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = EV_POLL_ALL };
+
+	return poll(&pfd, 1, 0) < 0 ? -errno : pfd.revents;
+}
+
+int ev_wait(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	int ret = poll(&pfd, 1, EV_GUARD_MS);
+
+	return ret < 0 ? -errno : pfd.revents;
+}
+
+int ev_take(int fd)
+{
+	unsigned int port;
+	int ret;
+
+	ret = ev_wait(fd);
+	if (ret < 0)
+		return ret;
+	if (!ret)
+		return -ETIMEDOUT;
+	ret = ev_read(fd, &port, sizeof(port));
+	if (ret < 0)
+		return ret;
+	return ret == sizeof(port) ? (int)port : -EIO;
+}
+
+int ev_bind_any_virq(int fd, unsigned int *virq)
+{
+	/*
+	 * Global VIRQs that Xen sends only to who asks for it: TBUF, DOM_EXC,
+	 * MEM_EVENT, ARGO, ENOMEM, CON_RING. Others may have some of them.
+	 */
+	static const unsigned int virqs[] = { 4, 3, 10, 11, 12, 8 };
+	int ret = -ENOENT;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(virqs) && ret < 0; i++) {
+		*virq = virqs[i];
+		ret = ev_bind_virq(fd, virqs[i]);
+	}
+	return ret;
+}
+
+int ev_pin(int cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	return sched_setaffinity(0, sizeof(one), &one) ? -errno : 0;
+}
+
+/*
+ * An event may be bound to another vCPU than the sender's. Xen marks that
+ * vCPU's upcall pending before the send returns, so the upcall is over once
+ * this thread has run there. It stays on the last one: moving is slow.
+ */
+void ev_settle(void)
+{
+	int here = sched_getcpu(), cpu;
+	cpu_set_t all;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return;
+	for (cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (cpu == here || !CPU_ISSET(cpu, &all))
+			continue;
+		ev_pin(cpu);
+		sched_yield();
+	}
+	sched_setaffinity(0, sizeof(all), &all);
+}
+
+int ev_notify_settled(int fd, unsigned int port)
+{
+	int ret = ev_notify(fd, port);
+
+	ev_settle();
+	return ret;
+}
+
+static int bind_pair(int fd_a, int fd_b, struct ev_pair *pair)
+{
+	int ret;
+
+	ret = ev_bind_unbound(fd_a, EV_SELF);
+	if (ret < 0)
+		return ret;
+	pair->a = ret;
+	ret = ev_bind_interdomain(fd_b, EV_SELF, pair->a);
+	if (ret < 0)
+		return ret;
+	pair->b = ret;
+	return 0;
+}
+
+int ev_connect(int fd_a, int fd_b, struct ev_pair *pair)
+{
+	int ret = bind_pair(fd_a, fd_b, pair);
+
+	if (ret)
+		return ret;
+	ret = ev_take(fd_b);
+	if (ret < 0)
+		return ret;
+	if ((unsigned int)ret != pair->b)
+		return -EPROTO;
+	ret = ev_enable(fd_b, pair->b);
+	return ret < 0 ? ret : 0;
+}
+
+int ev_connect_many(int fd, struct ev_pair *pairs, int n)
+{
+	int i, ret;
+
+	for (i = 0; i < n; i++) {
+		ret = bind_pair(fd, fd, &pairs[i]);
+		if (ret)
+			return ret;
+	}
+	/* All the events of BIND_INTERDOMAIN together: that is a lot faster. */
+	for (i = 0; i < n; i++) {
+		ret = ev_take(fd);
+		if (ret >= 0)
+			ret = ev_enable(fd, ret);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+int ev_pass(int from_fd, unsigned int from, int to_fd, unsigned int to)
+{
+	int ret = ev_notify(from_fd, from);
+
+	if (!ret)
+		ret = ev_take(to_fd);
+	if (ret < 0)
+		return ret;
+	if ((unsigned int)ret != to)
+		return -EPROTO;
+	ret = ev_enable(to_fd, to);
+	return ret < 0 ? ret : 0;
+}
+
+int ev_ping(int fd_a, int fd_b, const struct ev_pair *pair)
+{
+	return ev_pass(fd_b, pair->b, fd_a, pair->a) ?:
+	       ev_pass(fd_a, pair->a, fd_b, pair->b);
+}
+
+int ev_ping_fresh(void)
+{
+	struct ev_pair pair;
+	int fd, ret;
+
+	fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return fd;
+	ret = ev_connect(fd, fd, &pair);
+	if (!ret)
+		ret = ev_ping(fd, fd, &pair);
+	close(fd);
+	return ret;
+}
+
+int ev_is_alone(unsigned int port)
+{
+	int fd, ret;
+
+	fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return fd;
+	/* Xen connects what is not connected, and takes it back with close(). */
+	ret = ev_bind_interdomain(fd, EV_SELF, port);
+	close(fd);
+	return ret > 0 ? 1 : ret == -EINVAL ? 0 : ret;
+}
+
+int ev_first_difference(const unsigned int *want, const unsigned int *seen, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (seen[i] == want[i])
+			continue;
+		ksft_print_msg("entry %d of %d: expected port %u, got %u\n",
+			       i, n, want[i], seen[i]);
+		return i;
+	}
+	return -1;
+}
+
+void *ev_hole(void)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	char *map;
+
+	map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (map == MAP_FAILED)
+		return NULL;
+	/* Not unmapped: a later mmap() must not fill the hole. */
+	if (mprotect(map + page, page, PROT_NONE))
+		return NULL;
+	return map + page;
+}
+
+int ev_write_file(const char *path, const char *text)
+{
+	int fd, ret = 0;
+
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+int ev_read_file(const char *path, char *text, size_t size)
+{
+	ssize_t n;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, size - 1);
+	text[n > 0 ? n : 0] = '\0';
+	close(fd);
+	return n < 0 ? -EIO : 0;
+}
+
+int ev_count_irqs(const char *action)
+{
+	char line[4096], *name;
+	int count = 0;
+	FILE *file;
+
+	file = fopen("/proc/interrupts", "re");
+	if (!file)
+		return -errno;
+	while (fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		name = strrchr(line, ' ');
+		if (name && !strcmp(name + 1, action))
+			count++;
+	}
+	fclose(file);
+	return count;
+}
+
+static void *sleeper_run(void *arg)
+{
+	struct ev_sleeper *sleeper = arg;
+	struct pollfd pfd = { .fd = sleeper->fd, .events = sleeper->poll };
+
+	sleeper->tid = gettid();
+	if (sleeper->poll)
+		sleeper->ret = poll(&pfd, 1, -1) < 0 ? -errno : pfd.revents;
+	else
+		sleeper->ret = ev_read(sleeper->fd, &sleeper->port,
+				       sizeof(sleeper->port));
+	sleeper->done = true;
+	return NULL;
+}
+
+int ev_is_asleep(pid_t pid, pid_t tid)
+{
+	char path[64], stat[128], *state;
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
+	ret = ev_read_file(path, stat, sizeof(stat));
+	if (ret)
+		return ret;
+	state = strrchr(stat, ')');
+	return state && state[1] == ' ' && (state[2] == 'S' || state[2] == 'D');
+}
+
+/*
+ * What follows shall find it asleep. If that is not seen, the test shows less
+ * and is no less true.
+ */
+int ev_sleeper_start(struct ev_sleeper *sleeper, int fd, short poll)
+{
+	int ret, i;
+
+	memset(sleeper, 0, sizeof(*sleeper));
+	sleeper->fd = fd;
+	sleeper->poll = poll;
+	ret = pthread_create(&sleeper->thread, NULL, sleeper_run, sleeper);
+	for (i = 0; !ret && i < EV_GUARD_MS && !sleeper->done; i++) {
+		usleep(1000);
+		if (sleeper->tid && ev_is_asleep(getpid(), sleeper->tid))
+			break;
+	}
+	return ret;
+}
+
+int ev_insmod(const char *path)
+{
+	int fd, ret;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = syscall(__NR_finit_module, fd, "", 0) ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+const char *ev_load_module(const char *name)
+{
+	static char missing[640];
+	char self[256] = "", path[512];
+	int ret;
+
+	if (getenv("EVTCHN_MODULES")) {
+		snprintf(path, sizeof(path), "%s/%s.ko", getenv("EVTCHN_MODULES"), name);
+	} else {
+		if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+			return "no /proc/self/exe";
+		snprintf(path, sizeof(path), "%s/test_modules/%s.ko", dirname(self), name);
+	}
+	ret = ev_insmod(path);
+	module_is_ours = !ret;
+	if (!ret || ret == -EEXIST)
+		return NULL;
+	if (ret == -ENOENT && access(path, F_OK))
+		snprintf(missing, sizeof(missing),
+			 "no %s: build test_modules for this kernel (KDIR=)", path);
+	else
+		snprintf(missing, sizeof(missing),
+			 "%s does not load: %s (the kernel log says why)",
+			 path, strerror(-ret));
+	return missing;
+}
+
+int ev_unload_module(const char *name)
+{
+	if (!module_is_ours)
+		return 0;
+	module_is_ours = false;
+	return syscall(__NR_delete_module, name, O_NONBLOCK) ? -errno : 0;
+}
+
+/* <xen/privcmd.h> wants headers of Xen's that user space does not have. */
+struct hypercall {
+	uint64_t op;
+	uint64_t arg[5];
+};
+
+#define PRIVCMD_HYPERCALL	_IOC(_IOC_NONE, 'P', 0, sizeof(struct hypercall))
+
+/* From Xen's public headers xen.h and event_channel.h. */
+#define EVENT_CHANNEL_OP	32
+enum {
+	OP_BIND_INTERDOMAIN	= 0,
+	OP_CLOSE		= 3,
+	OP_SEND			= 4,
+	OP_STATUS		= 5,
+	OP_ALLOC_UNBOUND	= 6,
+};
+
+const char *ev_xen_missing = "ev_begin() was not called";
+
+/* The calls go through one locked page, as Xen takes no page faults. */
+static int privcmd = -1;
+static union ev_xen_arg *xen_page;
+
+static int xen_call(int op, union ev_xen_arg *arg)
+{
+	struct hypercall call = {
+		.op = EVENT_CHANNEL_OP,
+		.arg = { op, (uintptr_t)xen_page },
+	};
+	int ret;
+
+	if (ev_xen_missing)
+		return -EOPNOTSUPP;
+	*xen_page = *arg;
+	ret = ev_ioctl(privcmd, PRIVCMD_HYPERCALL, &call);
+	*arg = *xen_page;
+	return ret;
+}
+
+int ev_xen_close(unsigned int port)
+{
+	union ev_xen_arg arg = { .close = { .port = port } };
+
+	return xen_call(OP_CLOSE, &arg);
+}
+
+int ev_xen_send(unsigned int port)
+{
+	union ev_xen_arg arg = { .send = { .port = port } };
+
+	return xen_call(OP_SEND, &arg);
+}
+
+int ev_xen_alloc_unbound(unsigned int domain)
+{
+	union ev_xen_arg arg = {
+		.alloc_unbound = { .dom = EV_SELF, .remote_dom = domain },
+	};
+	int ret = xen_call(OP_ALLOC_UNBOUND, &arg);
+
+	return ret < 0 ? ret : (int)arg.alloc_unbound.port;
+}
+
+int ev_xen_bind_interdomain(unsigned int domain, unsigned int port)
+{
+	union ev_xen_arg arg = {
+		.bind_interdomain = { .remote_dom = domain, .remote_port = port },
+	};
+	int ret = xen_call(OP_BIND_INTERDOMAIN, &arg);
+
+	return ret < 0 ? ret : (int)arg.bind_interdomain.local_port;
+}
+
+int ev_xen_query(unsigned int port, union ev_xen_arg *arg)
+{
+	memset(arg, 0, sizeof(*arg));
+	arg->status.dom = EV_SELF;
+	arg->status.port = port;
+	return xen_call(OP_STATUS, arg);
+}
+
+int ev_xen_status(unsigned int port)
+{
+	union ev_xen_arg arg;
+	int ret = ev_xen_query(port, &arg);
+
+	return ret < 0 ? ret : (int)arg.status.status;
+}
+
+int ev_xen_count_loopbacks(void)
+{
+	union ev_xen_arg arg, peer;
+	unsigned int port;
+	int ret, n = 0;
+
+	for (port = 1;; port++) {
+		ret = ev_xen_query(port, &arg);
+		/* The end of Xen's table. */
+		if (ret == -EINVAL)
+			return n;
+		/* Some releases of Xen do not tell its own ports. */
+		if (ret == -EACCES)
+			continue;
+		if (ret)
+			return ret;
+		if (arg.status.status == EV_UNBOUND)
+			n += arg.status.interdomain.dom == EV_SELF;
+		/* Xen tells this domain's own id, so look from the other end. */
+		if (arg.status.status == EV_INTERDOMAIN &&
+		    !ev_xen_query(arg.status.interdomain.port, &peer))
+			n += peer.status.status == EV_INTERDOMAIN &&
+			     peer.status.interdomain.port == port &&
+			     peer.status.interdomain.dom == arg.status.interdomain.dom;
+	}
+}
+
+static void ignore_signal(int sig)
+{
+	(void)sig;
+}
+
+static const char *open_xen(void)
+{
+	/* Without SA_RESTART: the open() has to end. */
+	struct sigaction action = { .sa_handler = ignore_signal }, before;
+	struct itimerval limit = { .it_value.tv_sec = 3, .it_interval.tv_sec = 1 };
+	struct itimerval none = {};
+	int port;
+
+	if (UINTPTR_MAX <= UINT32_MAX)
+		return "a 32-bit program: privcmd serves none";
+
+	/* In a domain without xenstore it sleeps for ever since XSA-482. */
+	sigaction(SIGALRM, &action, &before);
+	setitimer(ITIMER_REAL, &limit, NULL);
+	privcmd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
+	port = errno;
+	setitimer(ITIMER_REAL, &none, NULL);
+	sigaction(SIGALRM, &before, NULL);
+	if (privcmd < 0)
+		return port == EINTR ? "/dev/xen/privcmd does not open: no xenstore" :
+				       "no /dev/xen/privcmd (CONFIG_XEN_PRIVCMD)";
+
+	xen_page = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS | MAP_LOCKED | MAP_POPULATE, -1, 0);
+	if (xen_page == MAP_FAILED)
+		return "no locked memory (RLIMIT_MEMLOCK)";
+	ev_xen_missing = NULL;
+	port = ev_xen_alloc_unbound(EV_SELF);
+	if (port < 0)
+		return "privcmd makes no hypercalls for this domain";
+	ev_xen_close(port);
+	return NULL;
+}
+
+void ev_begin(void)
+{
+	char type[16] = "";
+	int fd;
+
+	ev_read_file("/sys/hypervisor/type", type, sizeof(type));
+	if (strcmp(type, "xen\n")) {
+		ksft_print_header();
+		ksft_exit_skip("not under Xen (/sys/hypervisor/type)\n");
+	}
+	fd = ev_open(O_CLOEXEC);
+	if (fd < 0) {
+		ksft_print_header();
+		ksft_exit_skip("cannot open " EV_DEVICE ": %s\n", strerror(-fd));
+	}
+	close(fd);
+
+	ev_xen_missing = open_xen();
+	log_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (log_fd >= 0)
+		lseek(log_fd, 0, SEEK_END);
+}
+
+static bool has_one_of(const char *record, const char * const *words)
+{
+	for (; *words; words++)
+		if (strstr(record, *words))
+			return true;
+	return false;
+}
+
+int ev_log_trouble(char first[EV_LOG_RECORD])
+{
+	static const char * const signs[] = {
+		"WARNING: ", "BUG: ", "kernel BUG at", "Oops", "Call Trace",
+		"UBSAN: ", "general protection", "refcount_t: ", "nobody cared", NULL,
+	};
+	static const char * const ours[] = {
+		"evtchn_", "xen_evtchn", "events_base", "events_fifo",
+		"xen_irq_lateeoi", "Comm: evtchn", NULL,
+	};
+	/* How many records more belong to a complaint; the longest have 150. */
+	int left = 0, found = 0;
+	char *record;
+	ssize_t len;
+
+	if (log_fd < 0)
+		return -ENOENT;
+	record = malloc(EV_LOG_RECORD);
+	if (!record)
+		return -ENOMEM;
+	while (!found) {
+		len = read(log_fd, record, EV_LOG_RECORD - 1);
+		/* Records were overwritten before they were read. */
+		if (len < 0 && errno == EPIPE)
+			continue;
+		if (len < 0) {
+			found = errno == EAGAIN ? 0 : -errno;
+			break;
+		}
+		record[len] = '\0';
+		if (!left && has_one_of(record, signs)) {
+			left = 150;
+			strcpy(first, record);
+		}
+		if (left && !strstr(record, "Modules linked in"))
+			found = has_one_of(record, ours);
+		if (left)
+			left--;
+	}
+	free(record);
+	return found;
+}
