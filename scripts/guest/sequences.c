@@ -23,13 +23,11 @@
  */
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 
 #define EV_NO_HARNESS
-#include "hypercall.h"
+#include "common.h"
 
 #define FILES		4
 #define NOBODY		FILES	/* owner: Xen has the port, and no file */
@@ -58,6 +56,16 @@ static const char *title;
 static int line;
 static uint64_t state;
 static atomic_int signals;
+
+/* The port that the next bind gets: Xen gives out the lowest free number. */
+static int next_port(void)
+{
+	int fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	int port = ev_bind_unbound(fd, EV_SELF);
+
+	close(fd);
+	return port;
+}
 
 static void on_sigio(int number)
 {
@@ -510,7 +518,7 @@ static void end_sequence(void)
 	for (i = 0; i < PORTS; i++)
 		if (ports[i].is_static)
 			ev_xen_close(base + i);
-	told(NOBODY, 0, "the next port is%s", name(ev_next_port()));
+	told(NOBODY, 0, "the next port is%s", name(next_port()));
 }
 
 static void random_sequence(const char *seed, int count)
@@ -662,13 +670,16 @@ static void differ(const char *arg)
 
 int main(int argc, char **argv)
 {
-	const char *lack = ev_xen_open();
+	const char *lack;
 	int i;
+
+	ev_begin();
+	lack = ev_xen_missing;
 
 	hole = mmap(NULL, 2 * BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	hole += BUFFER;
 	mprotect(hole, BUFFER, PROT_NONE);
-	base = ev_next_port();
+	base = next_port();
 	if (argc < 3 || lack) {
 		fprintf(stderr, "sequences: %s\n", lack ?: "COUNT SEED... [NAME...]");
 		return 2;

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What scripts/bench makes of the figures of evtchn_bench. A figure's line is
+# What scripts/bench makes of the figures of scripts/guest/bench.c. A figure's line is
 #	DRIVER ROW PORTS VALUE
 # with DRIVER stock or ours; PORTS is 0 where they play no part.
 

@@ -136,6 +136,8 @@ build_selftests() {
 	logged "$headers.log" "installing the user headers" kmake "$tree" "$headers" headers
 	dir=$out.kselftest
 	mkdir -p "$dir.build"
+	# No program of an earlier tree is left.
+	rm -rf "$dir"
 	logged "$out.kselftest.log" "building the selftests" \
 		make -C "$tree/tools/testing/selftests" -j"$JOBS" TARGETS=xen \
 		O="$dir.build" KHDR_INCLUDES="-isystem $headers/usr/include" \
@@ -145,6 +147,15 @@ build_selftests() {
 	find "$dir" -path '*/test_modules/*' -type f ! -name '*.ko' -delete
 	grep -q '^xen:' "$dir/kselftest-list.txt" ||
 		die "no selftest was built" -- "see $out.kselftest.log"
+}
+
+# guest_program TREE NAME FILE: compiles scripts/guest/NAME.c, with the helpers that
+# the selftests of TREE have.
+guest_program() {
+	local tests=$1/tools/testing/selftests/xen
+	logged "$3.log" "building $2" gcc -static -O2 -Wall -Wextra -Wno-unused-parameter -Werror \
+		-D_GNU_SOURCE= -isystem "$TOP/include/uapi" -I "$tests" \
+		-o "$3" "$TOP/scripts/guest/$2.c" "$tests/common.c" -lpthread
 }
 
 # make_initramfs OUT FILE DIR-OR-NOTHING…: writes FILE.gz from busybox, our

@@ -25,27 +25,24 @@ quoted() {
 	printf "'%s'" "${1//\'/\'\\\'\'}"
 }
 
-# chosen_programs LIST: those to run, one a line. The test of hibernation, which is
-# not of the list for it is not run with the others, is added when it is named.
+# chosen_programs FOLDER: those to run, one a line: what the kselftest list has, and
+# then those that are not for a domain that has work to do, which this one has not.
+# Hibernation ends the guest, and failures on demand want their kernel: both run when
+# they are named, and the latter with that kernel, too.
 chosen_programs() {
-	local all only alone=evtchn_hibernate_test
-	if [[ " ${ONLY[*]%%:*} " == *" $alone "* ]]; then echo "xen:$alone" >> "$1"; fi
-	all=$(sed -n 's/^xen://p' "$1")
+	local all only
+	all=$({ sed -n 's/^xen://p' "$1/kselftest-list.txt"; cd "$1/xen" && ls evtchn_*_test; } |
+		grep -v restore | awk '!seen[$0]++')
 	if [ ${#ONLY[@]} -gt 0 ]; then
 		for only in "${ONLY[@]}"; do
 			grep -qx "${only%%:*}" <<< "$all" ||
-				die "there is no selftest ${only%%:*}" -- "one of: ${all//$'\n'/ } $alone"
+				die "there is no selftest ${only%%:*}" -- "one of: ${all//$'\n'/ }"
 			echo "$only"
 		done
 		return
 	fi
-	# Failures on demand, each followed by a look for leaks, are this kernel's.
-	if [ "$KERNEL" = debug ]; then
-		echo "$all"
-	else
-		grep -v fail_nth <<< "$all"
-		say "evtchn_fail_nth_test is left out: --kernel debug has it"
-	fi
+	[ "$KERNEL" = debug ] || say "evtchn_fail_test is left out: --kernel debug has it"
+	grep -vE "hibernate$([ "$KERNEL" = debug ] || echo '|_fail_')" <<< "$all"
 }
 
 # check_job: dies if the guest cannot run the user's program.
@@ -90,6 +87,6 @@ prepare_job() {
 		folder=$out.kselftest
 		build_selftests "$patched" "$out"
 		cp "$TOP/scripts/guest/selftests" "$run/job"
-		chosen_programs "$folder/kselftest-list.txt" > "$folder/only"
+		chosen_programs "$folder" > "$folder/only"
 	fi
 }

@@ -4,15 +4,6 @@
 
 SEQUENCES_SEEDS=20 SEQUENCES_COUNT=2000
 
-# sequences_program FILE: compiles it.
-sequences_program() {
-	local tree
-	tree=$(newest_tree)
-	gcc -static -O1 -Wall -Wextra -Wno-unused-parameter -Werror -D_GNU_SOURCE= \
-		-isystem "$TOP/include/uapi" -I "$tree/tools/testing/selftests/xen" \
-		-o "$1" "$TOP/scripts/guest/sequences.c"
-}
-
 # run_sequences DIR DRIVER COUNT SEED…: in DIR/DRIVER the lines of all seeds, of the
 # first one again in DRIVER.again, and of each difference in DRIVER.differ.
 run_sequences() {
@@ -51,7 +42,7 @@ check_sequences() {
 	local driver dir=$LOGS/sequences bad=0
 	rm -rf "$dir"
 	mkdir "$dir"
-	sequences_program "$dir/sequences"
+	guest_program "$(newest_tree)" sequences "$dir/sequences"
 	for driver in stock ours; do
 		# shellcheck disable=SC2046 # a word for each seed
 		run_sequences "$dir" $driver "$SEQUENCES_COUNT" $(seq "$SEQUENCES_SEEDS")

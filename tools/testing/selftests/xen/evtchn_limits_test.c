@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * /dev/xen/evtchn with more ports than fit: into a page, and into Xen.
+ * /dev/xen/evtchn with more ports than fit: into a page, and into Xen. That
+ * takes every port of the domain, so nothing else should have use for one
+ * meanwhile: run it by hand, and not in a domain that has work to do.
  */
 #include "common.h"
-
-/* The kernel log since the program's start; set in main(). */
-static int log_fd;
 
 /*
  * A page of ports, and four more
@@ -117,11 +116,11 @@ TEST_F(many, write_of_a_page_enables_every_port_in_it)
 	EXPECT_TRUE(is_every_port(seen + MANY_PORTS, self->pairs));
 }
 
-TEST_F(many, close_with_every_port_pending_frees_the_numbers)
+TEST_F(many, close_with_every_port_pending_gives_all_back)
 {
 	ASSERT_EQ(0, close(self->fd));
 	self->fd = -1;
-	EXPECT_EQ(self->pairs[0].a, ev_next_port());
+	EXPECT_EQ(0, ev_count_irqs("evtchn:evtchn_limits_t"));
 	EXPECT_EQ(0, ev_ping_fresh());
 }
 
@@ -168,65 +167,34 @@ FIXTURE_TEARDOWN(exhausted)
 	close(self->fd);
 }
 
-TEST_F(exhausted, next_bind_is_enospc)
-{
-	int i;
-
-	if (!self->error) {
-		TH_LOG("%d ports and no end: FIFO event ABI", self->nr);
-		EXPECT_GT(ev_bind_unbound(self->fd, EV_SELF), 0);
-		return;
-	}
-	TH_LOG("%d ports", self->nr);
-	EXPECT_EQ(-ENOSPC, self->error);
-	for (i = 0; i < 10; i++) {
-		EXPECT_EQ(-ENOSPC, ev_bind_unbound(self->fd, EV_SELF));
-		EXPECT_EQ(-ENOSPC, ev_bind_interdomain(self->fd, EV_SELF, self->ports[0]));
-	}
-	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
-}
-
-TEST_F(exhausted, every_number_is_given_once)
-{
-	int i;
-
-	/* Lowest free number first, hence ascending. */
-	for (i = 1; i < self->nr; i++)
-		ASSERT_LT(self->ports[i - 1], self->ports[i]);
-	for (i = 0; i < self->nr; i++)
-		ASSERT_EQ(0, ev_notify(self->fd, self->ports[i]));
-}
-
-TEST_F(exhausted, ports_are_usable)
+TEST_F(exhausted, ports_are_usable_and_the_next_bind_is_enospc)
 {
 	struct ev_pair pair = { .a = self->ports[0] };
-	int last = self->ports[self->nr - 1];
+	int i, ret;
 
-	/* One to connect with. */
-	ASSERT_EQ(0, ev_unbind(self->fd, last));
-	pair.b = last;
-	ASSERT_EQ(last, ev_bind_interdomain(self->fd, EV_SELF, pair.a));
-	ASSERT_EQ(last, ev_take(self->fd));
-	ASSERT_EQ(4, ev_enable(self->fd, last));
+	TH_LOG("%d ports%s", self->nr, self->error ? "" : " and no end: FIFO event ABI");
+	if (self->error) {
+		EXPECT_EQ(-ENOSPC, self->error);
+		for (i = 0; i < 10; i++)
+			EXPECT_EQ(-ENOSPC, ev_bind_interdomain(self->fd, EV_SELF, pair.a));
+	}
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+	for (i = 0; i < self->nr; i++)
+		ASSERT_EQ(0, ev_notify(self->fd, self->ports[i]));
+
+	/* One goes, and the first can be connected. */
+	ASSERT_EQ(0, ev_unbind(self->fd, self->ports[self->nr - 1]));
+	ret = ev_bind_interdomain(self->fd, EV_SELF, pair.a);
+	ASSERT_GT(ret, 0);
+	pair.b = ret;
+	ASSERT_EQ(ret, ev_take(self->fd));
+	ASSERT_EQ(4, ev_enable(self->fd, ret));
 	EXPECT_EQ(0, ev_ping(self->fd, self->fd, &pair));
+	if (self->error)
+		EXPECT_EQ(-ENOSPC, ev_bind_unbound(self->fd, EV_SELF));
 }
 
-TEST_F(exhausted, unbind_makes_room_for_one)
-{
-	int middle = self->ports[self->nr / 2], fd;
-
-	fd = ev_open(O_CLOEXEC | O_NONBLOCK);
-	ASSERT_GE(fd, 0);
-	if (self->error)
-		EXPECT_EQ(self->error, ev_bind_unbound(fd, EV_SELF));
-	ASSERT_EQ(0, ev_unbind(self->fd, middle));
-	EXPECT_EQ(middle, ev_bind_unbound(fd, EV_SELF));
-	if (self->error)
-		EXPECT_EQ(self->error, ev_bind_unbound(fd, EV_SELF));
-	close(fd);
-}
-
-TEST_F(exhausted, close_returns_every_number)
+TEST_F(exhausted, close_returns_every_port)
 {
 	int i;
 
@@ -234,39 +202,7 @@ TEST_F(exhausted, close_returns_every_number)
 	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
 	ASSERT_GE(self->fd, 0);
 	for (i = 0; i < self->nr; i++)
-		ASSERT_EQ(self->ports[i], ev_bind_unbound(self->fd, EV_SELF));
+		ASSERT_GT(ev_bind_unbound(self->fd, EV_SELF), 0);
 }
 
-/*
- * A fixture, because tests without one come first.
- */
-
-FIXTURE(last)
-{
-	int unused;
-};
-
-FIXTURE_SETUP(last)
-{
-}
-
-FIXTURE_TEARDOWN(last)
-{
-}
-
-TEST_F(last, kernel_log_is_clean)
-{
-	char record[EV_LOG_RECORD] = "";
-
-	if (log_fd < 0)
-		SKIP(return, "no /dev/kmsg: %s", strerror(-log_fd));
-	EXPECT_EQ(0, ev_log_trouble(log_fd, record))
-		TH_LOG("%s", record);
-}
-
-int main(int argc, char **argv)
-{
-	ev_require_device();
-	log_fd = ev_log_open();
-	return test_harness_run(argc, argv);
-}
+EV_TEST_MAIN

@@ -8,12 +8,10 @@
  * can be compared from run to run; otherwise only within one run.
  */
 #include <getopt.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <time.h>
 
 #define EV_NO_HARNESS
-#include "hypercall.h"
+#include "common.h"
 
 /* A fixed number: a row is the best of some repetitions of so many calls. */
 #define CALLS		5000
@@ -40,7 +38,7 @@ static void check(bool good, const char *what, int got)
 {
 	if (good)
 		return;
-	fprintf(stderr, "evtchn_bench: %s: %s (%d)\n", what,
+	fprintf(stderr, "bench: %s: %s (%d)\n", what,
 		got < 0 ? strerror(-got) : "unexpected", got);
 	exit(KSFT_FAIL);
 }
@@ -176,7 +174,7 @@ static void subject_open(struct subject *s)
 static void single_costs(void)
 {
 	struct subject s;
-	const char *missing = ev_xen_open();
+	const char *missing = ev_xen_missing;
 	int ret;
 
 	subject_open(&s);
@@ -196,7 +194,7 @@ static void single_costs(void)
 	if (!missing)
 		cost("privcmd_send", do_send, &s);
 	else
-		fprintf(stderr, "evtchn_bench: privcmd_send left out: %s\n", missing);
+		fprintf(stderr, "bench: privcmd_send left out: %s\n", missing);
 	close(s.fd);
 }
 
@@ -532,7 +530,7 @@ static void compete(void)
 	int ret;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
-		fprintf(stderr, "evtchn_bench: one CPU, no second thread\n");
+		fprintf(stderr, "bench: one CPU, no second thread\n");
 		return;
 	}
 	subject_open(&s);
@@ -592,7 +590,7 @@ static void count_memory(void)
 
 	before = slab_bytes();
 	if (before < 0) {
-		fprintf(stderr, "evtchn_bench: nothing to count: /proc/slabinfo: %s\n",
+		fprintf(stderr, "bench: nothing to count: /proc/slabinfo: %s\n",
 			strerror(-before));
 		return;
 	}
@@ -655,7 +653,7 @@ int main(int argc, char **argv)
 			return option == 'h' ? 0 : KSFT_FAIL;
 		}
 	}
-	ev_require_device();
+	ev_begin();
 
 	/* First: what the others free later would be counted. */
 	if (!wanted || wanted & MEMORY)
