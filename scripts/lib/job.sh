@@ -83,6 +83,14 @@ prepare_job() {
 		build_selftests "$patched" "$out"
 		restore_folder "$folder" "$out" "$module"
 		cp "$TOP/scripts/guest/restore" "$run/job"
+	elif [ -n "$BUSY" ]; then
+		folder=$run/files
+		build_selftests "$patched" "$out"
+		mkdir -p "$folder"
+		cp -r "$out.kselftest/xen" "$TOP/scripts/guest/selftests" "$folder/"
+		sed 's/^xen://' "$out.kselftest/kselftest-list.txt" > "$folder/only"
+		domu_kernel "$folder" "$out"
+		cp "$TOP/scripts/guest/busy" "$run/job"
 	else
 		folder=$out.kselftest
 		build_selftests "$patched" "$out"

@@ -2,13 +2,13 @@
 # Xen's own programs for dom0, and a guest in the guest: what scripts/run
 # --restore boots. The packages are unpacked in the cache, never installed.
 
-# restore_options: whether scripts/run's others go with --restore, and the memory
-# that a domU needs, also when saved.
-restore_options() {
+# toolstack_options OPTION: whether scripts/run's others go with --restore or --busy,
+# and the memory that a domU needs, also when saved.
+toolstack_options() {
 	# PVH domUs are unreliable under emulation.
-	[ "$DOM0" = pv ] || usage_error "--restore needs a PV kernel: no --pvh, no --kernel debug"
+	[ "$DOM0" = pv ] || usage_error "$1 needs a PV kernel: no --pvh, no --kernel debug"
 	[ -z "$KUNIT${ONLY[*]}$SHELL_GUEST${JOB[*]}" ] ||
-		usage_error "--restore runs one selftest and nothing else"
+		usage_error "$1 has a list of its own of what to run"
 	DOMU_MEMORY=$((MEMORY / 8))
 	MEMORY=$((MEMORY + 512))
 }
@@ -84,10 +84,16 @@ restore_folder() {
 		"$domu.job" "$module" "$domu"
 	rm -rf "$domu" "$domu.job" "$folder/domu/initramfs.list"
 
-	cp "$out/arch/x86/boot/bzImage" "$folder/domu/kernel"
+	domu_kernel "$folder" "$out"
 	# The selftest asks Xen about ports, for which privcmd must let it.
-	echo "console=hvc0 panic=-1 loglevel=8 xen.fifo_events=$FIFO xen_privcmd.unrestricted=1${APPEND:+ $APPEND}" \
-		> "$folder/domu/cmdline"
+	sed -i 's/$/ xen_privcmd.unrestricted=1/' "$folder/domu/cmdline"
 	echo "$DOMU_MEMORY" > "$folder/domu/memory"
-	cp -r "$XEN/toolstack" "$folder/"
+}
+
+# domu_kernel FOLDER OUT: the toolstack, and what any domU boots.
+domu_kernel() {
+	mkdir -p "$1/domu"
+	cp "$2/arch/x86/boot/bzImage" "$1/domu/kernel"
+	echo "console=hvc0 panic=-1 loglevel=8 xen.fifo_events=$FIFO${APPEND:+ $APPEND}" > "$1/domu/cmdline"
+	cp -r "$XEN/toolstack" "$TOP/scripts/guest/toolstack.sh" "$1/"
 }

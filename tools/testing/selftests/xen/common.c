@@ -483,6 +483,9 @@ const char *ev_xen_missing = "ev_begin() was not called";
 static int privcmd = -1;
 static union ev_xen_arg *xen_page;
 
+/* What Xen calls this domain when it does not say EV_SELF. */
+static uint16_t own_domain;
+
 static int xen_call(int op, union ev_xen_arg *arg)
 {
 	struct hypercall call = {
@@ -551,7 +554,7 @@ int ev_xen_status(unsigned int port)
 
 int ev_xen_count_loopbacks(void)
 {
-	union ev_xen_arg arg, peer;
+	union ev_xen_arg arg;
 	unsigned int port;
 	int ret, n = 0;
 
@@ -565,14 +568,8 @@ int ev_xen_count_loopbacks(void)
 			continue;
 		if (ret)
 			return ret;
-		if (arg.status.status == EV_UNBOUND)
-			n += arg.status.interdomain.dom == EV_SELF;
-		/* Xen tells this domain's own id, so look from the other end. */
-		if (arg.status.status == EV_INTERDOMAIN &&
-		    !ev_xen_query(arg.status.interdomain.port, &peer))
-			n += peer.status.status == EV_INTERDOMAIN &&
-			     peer.status.interdomain.port == port &&
-			     peer.status.interdomain.dom == arg.status.interdomain.dom;
+		if (arg.status.status == EV_UNBOUND || arg.status.status == EV_INTERDOMAIN)
+			n += arg.status.interdomain.dom == own_domain;
 	}
 }
 
@@ -587,6 +584,7 @@ static const char *open_xen(void)
 	struct sigaction action = { .sa_handler = ignore_signal }, before;
 	struct itimerval limit = { .it_value.tv_sec = 3, .it_interval.tv_sec = 1 };
 	struct itimerval none = {};
+	union ev_xen_arg arg;
 	int port;
 
 	if (UINTPTR_MAX <= UINT32_MAX)
@@ -609,8 +607,9 @@ static const char *open_xen(void)
 		return "no locked memory (RLIMIT_MEMLOCK)";
 	ev_xen_missing = NULL;
 	port = ev_xen_alloc_unbound(EV_SELF);
-	if (port < 0)
+	if (port < 0 || ev_xen_query(port, &arg))
 		return "privcmd makes no hypercalls for this domain";
+	own_domain = arg.status.interdomain.dom;
 	ev_xen_close(port);
 	return NULL;
 }

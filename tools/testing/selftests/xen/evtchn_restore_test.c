@@ -1,0 +1,2 @@
+#include "common.h"
+EV_TEST_MAIN
