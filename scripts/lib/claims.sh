@@ -28,7 +28,7 @@ program         run -- FILE: output, exit status and arguments come through unch
 crash           run tells a crashed guest, with its last words
 hang            run tells a hung guest
 refusals        run refuses what it cannot do, with the next step
-kunit           the ring does what a plain queue does, and loses no wake-up
+kunit           the KUnit tests pass, as modules under Xen and by kunit.py without it
 "
 # Waits more than it works: begins before the guests and is told after them.
 IDLE_CHECK="
@@ -47,13 +47,17 @@ guest-pvh       --pvh --smp 1
 guest-icount    --icount --only evtchn_test
 guest-builtin   --builtin --only evtchn_test
 guest-xen       --xen newest
-guest-threadirqs --append threadirqs --only evtchn_test --only evtchn_storm_test
+guest-threadirqs --append threadirqs --only evtchn_test --only evtchn_storm_test --only evtchn_move_test
+guest-irqpoll   --append irqpoll --only evtchn_test --only evtchn_storm_test --only evtchn_move_test
+guest-busy      --busy
 guest-6.12      --base 6.12 --only evtchn_test
 stock-pv        --stock --only evtchn_test
 "
 # Only with --all, or by name.
 LONG_CHECKS="
 variants        no warning, W=1: 6.12, clang, i386, arm64, allmodconfig, built in; off is off
+arm64           every selftest and module of the selftests builds for arm64
+mutants         each of some hundred faults in the driver fails a test, or is told why not
 coccicheck      coccicheck finds nothing in the driver
 selftest-tar    the selftests run from the archive that gen_tar makes
 alone           each patch of the event core builds and boots with the stock driver behind it

@@ -134,12 +134,16 @@ variant() {
 	[ -e "$out/drivers/xen/evtchn/core.o" ] || failed "$name: nothing was built"
 }
 
+# need_clang: sets llvm to the suffix of the newest clang, Debian's default being older
+# than what the kernel wants. No cross gcc: its packages throw gcc-multilib out.
+need_clang() {
+	llvm=$(apt-cache pkgnames clang- | sed -n 's/^clang\(-[0-9]*\)$/\1/p' | sort -V | tail -1)
+	need_tools "clang$llvm" "clang$llvm" "ld.lld$llvm" "lld$llvm" "llvm-objcopy$llvm" "llvm$llvm" "$@"
+}
+
 check_variants() {
 	local llvm
-	# The newest: Debian's default is older than what the kernel wants.
-	llvm=$(apt-cache pkgnames clang- | sed -n 's/^clang\(-[0-9]*\)$/\1/p' | sort -V | tail -1)
-	# No cross gcc: its packages throw gcc-multilib out.
-	need_tools "clang$llvm" "clang$llvm" "ld.lld$llvm" "lld$llvm" "llvm-objcopy$llvm" "llvm$llvm"
+	need_clang
 	EVTCHN=n variant off allnoconfig
 	EVTCHN=y variant builtin allnoconfig
 	variant clang allnoconfig LLVM="$llvm" CC="ccache clang$llvm" HOSTCC="ccache clang$llvm"
@@ -147,6 +151,34 @@ check_variants() {
 	variant i386 allnoconfig ARCH=i386
 	variant arm64 allnoconfig ARCH=arm64 LLVM="$llvm" CC="ccache clang$llvm" HOSTCC="ccache clang$llvm"
 	variant allmod allmodconfig
+}
+
+# The selftests and their modules for arm64, which has static event channels.
+check_arm64() {
+	local llvm tree out dir=$LOGS/arm64 option program arguments
+	need_clang /usr/aarch64-linux-gnu/lib/libc.a libc6-dev-arm64-cross \
+		"/usr/lib/gcc-cross/aarch64-linux-gnu/$(gcc -dumpversion)/libgcc.a" \
+		"libgcc-$(gcc -dumpversion)-dev-arm64-cross"
+	tree=$(newest_tree)
+	out=$CACHE/test/arm64
+	rm -rf "$dir"
+	mkdir -p "$out" "$dir"
+	for option in MODULES MODULE_UNLOAD XEN XEN_PRIVCMD XEN_PRIVCMD_EVENTFD VIRTIO_MENU \
+		XEN_VIRTIO SUSPEND EVENTFD PROC_FS; do echo "CONFIG_$option=y"; done > "$out/.fragment"
+	arguments=(ARCH=arm64 LLVM="$llvm" HOSTCC="ccache clang$llvm")
+	kmake "$tree" "$out" "${arguments[@]}" CC="ccache clang$llvm" KCONFIG_ALLCONFIG="$out/.fragment" allnoconfig
+	kmake "$tree" "$out" "${arguments[@]}" CC="ccache clang$llvm" -s modules_prepare headers
+	make -C "$tree/tools/testing/selftests" TARGETS=xen O="$dir/build" FORCE_TARGETS=1 \
+		"${arguments[@]}" KHDR_INCLUDES="-isystem $out/usr/include" KDIR="$out" \
+		LDFLAGS="-static -fuse-ld=lld" USERCFLAGS=-Werror KBUILD_MODPOST_WARN=1 \
+		INSTALL_PATH="$dir/installed" install
+	for program in "$tree"/tools/testing/selftests/xen/evtchn_*_test.c \
+		"$tree"/tools/testing/selftests/xen/test_modules/*.c; do
+		program=${program#*/selftests/}
+		program=$dir/installed/${program%.c}
+		[[ $program != */test_modules/* ]] || program+=.ko
+		file "$program" | grep -E 'ARM aarch64' || failed "no ${program#"$dir"/installed/} for arm64"
+	done
 }
 
 # On a copy, beside a file that it must complain of.

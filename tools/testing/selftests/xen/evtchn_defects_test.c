@@ -1,2 +1,1048 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * What the driver of /dev/xen/evtchn before this one did wrong: for each of its
+ * defects (D1 to D18) that a program can reach, the right behaviour. And the
+ * same for what a driver without them, or the event core behind it, may still do
+ * wrong (A2 to A11).
+ *
+ * It is not run by default. A kernel that has one of the defects may crash, or
+ * keep a process that nobody can end, and d6_ closes a port behind its owner's
+ * back, whose number somebody else may get before the owner takes it again. So
+ * run it where the domain may go down. It takes nothing else from others.
+ */
+#include <glob.h>
+#include <linux/types.h>
+#include <linux/userfaultfd.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <time.h>
+
 #include "common.h"
+
+/*
+ * A hang guard like EV_GUARD_MS, but shorter: a driver that hangs does so in
+ * many of these tests.
+ */
+#define GUARD_MS	(EV_GUARD_MS / 2)
+
+FIXTURE(files)
+{
+	int fd, other;
+	struct ev_pair pair, others;	/* both ends in the one, and in the other */
+};
+
+FIXTURE_SETUP(files)
+{
+	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	ASSERT_GE(self->fd, 0);
+	self->other = ev_open(O_CLOEXEC | O_NONBLOCK);
+	ASSERT_GE(self->other, 0);
+	ASSERT_EQ(0, ev_connect(self->fd, self->fd, &self->pair));
+	ASSERT_EQ(0, ev_connect(self->other, self->other, &self->others));
+}
+
+FIXTURE_TEARDOWN(files)
+{
+	close(self->fd);
+	close(self->other);
+}
+
+static void close_file(int *fd)
+{
+	close(*fd);
+	*fd = -1;
+}
+
+/* D1: BIND_STATIC of a port of the kernel closed it. */
+
+/* A timer ends a sleep on each CPU, and an IPI wakes it up: or this hangs. */
+static int kernel_ports_work(void)
+{
+	struct timespec ms = { .tv_nsec = 1000000 };
+	int cpu, ret = 0;
+	cpu_set_t all;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return -errno;
+	for (cpu = 0; cpu < CPU_SETSIZE && !ret; cpu++)
+		if (CPU_ISSET(cpu, &all))
+			ret = ev_pin(cpu) ?: nanosleep(&ms, NULL);
+	sched_setaffinity(0, sizeof(all), &all);
+	return ret;
+}
+
+TEST_F(files, d1_static_of_kernel_port_is_busy)
+{
+	union ev_xen_arg before, after;
+	unsigned int port, xenstore, n = 0;
+	char text[16] = "";
+	int ret;
+
+	if (ev_xen_missing)
+		SKIP(return, "%s", ev_xen_missing);
+	/* The kernel's connection to xenstored is like those of programs. */
+	ev_read_file("/proc/xen/xsd_port", text, sizeof(text));
+	xenstore = atoi(text);
+	/* -EINVAL is the end of Xen's table, and -EACCES a port of Xen's own. */
+	for (port = 1; (ret = ev_xen_query(port, &before)) != -EINVAL; port++) {
+		if (ret == -EACCES)
+			continue;
+		ASSERT_EQ(0, ret);
+		if (before.status.status < EV_PIRQ && port != xenstore)
+			continue;
+		n++;
+		EXPECT_EQ(-EBUSY, ev_bind_static(self->fd, port))
+			TH_LOG("port %u, status %u", port, before.status.status);
+		EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, port));
+		ASSERT_EQ(0, ev_xen_query(port, &after));
+		EXPECT_EQ(before.status.status, after.status.status);
+		EXPECT_EQ(before.status.virq, after.status.virq);
+	}
+	if (!n)
+		SKIP(return, "no kernel port of these kinds");
+	EXPECT_EQ(0, kernel_ports_work());
+	close_file(&self->fd);
+	EXPECT_EQ(0, kernel_ports_work());
+}
+
+/* D2: BIND_STATIC let a restricted file reach every port of the domain. */
+TEST_F(files, d2_static_is_refused_to_restricted_file)
+{
+	/* Without Xen's help there is none that Xen has and nobody else. */
+	int unowned = ev_xen_alloc_unbound(EV_SELF);
+	unsigned int ports[] = { self->pair.a, self->pair.b, 0, ~0u, unowned };
+	size_t i;
+
+	EXPECT_EQ(0, ev_restrict(self->other, EV_NO_DOMAIN));
+	for (i = 0; i < ARRAY_SIZE(ports); i++) {
+		EXPECT_EQ(-EACCES, ev_bind_static(self->other, ports[i]))
+			TH_LOG("port %u", ports[i]);
+		EXPECT_EQ(-ENOTCONN, ev_notify(self->other, ports[i]));
+	}
+	EXPECT_EQ(-EACCES, ev_ioctl(self->other, IOCTL_EVTCHN_BIND_STATIC, NULL));
+	EXPECT_EQ(0, ev_ping(self->fd, self->fd, &self->pair));
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->other));
+	close_file(&self->other);
+	EXPECT_EQ(0, ev_ping(self->fd, self->fd, &self->pair));
+	if (unowned > 0) {
+		EXPECT_EQ(EV_UNBOUND, ev_xen_status(unowned));
+		EXPECT_EQ(0, ev_xen_close(unowned));
+	}
+}
+
+/* D3: BIND_STATIC of another file's port shared one reference to it. */
+TEST_F(files, d3_static_of_foreign_port_is_busy)
+{
+	unsigned int *a = &self->others.a;
+
+	EXPECT_EQ(-EBUSY, ev_bind_static(self->fd, *a));
+	EXPECT_EQ(-EBUSY, ev_bind_static(self->fd, self->others.b));
+	EXPECT_EQ(-EBUSY, ev_bind_static(self->other, self->pair.a));
+	EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, *a));
+	EXPECT_EQ(-ENOTCONN, ev_unbind(self->fd, *a));
+	EXPECT_EQ(0, ev_ping(self->other, self->other, &self->others));
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+
+	/* The owner of these goes first, and of the others last. */
+	close_file(&self->fd);
+	EXPECT_EQ(-ENOTCONN, ev_notify(self->other, self->pair.a));
+	EXPECT_EQ(0, ev_ping(self->other, self->other, &self->others));
+	close_file(&self->other);
+	EXPECT_EQ(0, ev_ping_fresh());
+}
+
+/* D6: a number that the file had already emptied its table on the error path. */
+TEST_F(files, d6_number_that_is_bound_already_costs_no_binding)
+{
+	int loopbacks, port, ret, twice, tries;
+
+	if (ev_xen_missing)
+		SKIP(return, "%s", ev_xen_missing);
+	loopbacks = ev_xen_count_loopbacks();
+	ASSERT_GE(loopbacks, 0);
+	for (twice = 0; twice < 2; twice++) {
+		port = ev_bind_unbound(self->fd, EV_SELF);
+		ASSERT_GT(port, 0);
+		/* Xen gives it out again, after those below that are free. */
+		ASSERT_EQ(0, ev_xen_close(port));
+		for (ret = 1, tries = 0; ret > 0 && ret != port && tries < 100; tries++)
+			ret = ev_bind_unbound(twice ? self->other : self->fd, EV_SELF);
+		EXPECT_EQ(-EBUSY, ret);
+		/* It is the first one's again. */
+		EXPECT_EQ(EV_UNBOUND, ev_xen_status(port));
+		EXPECT_EQ(0, ev_ping(self->fd, self->fd, &self->pair));
+		EXPECT_EQ(0, ev_ping(self->other, self->other, &self->others));
+		EXPECT_EQ(0, ev_unbind(self->fd, port));
+	}
+	close_file(&self->fd);
+	close_file(&self->other);
+	/* All that this test had are closed. */
+	EXPECT_EQ(loopbacks - 4, ev_xen_count_loopbacks());
+	EXPECT_EQ(0, ev_ping_fresh());
+}
+
+/* D7: BIND_STATIC took any number. */
+TEST_F(files, d7_static_of_number_without_port_is_an_error)
+{
+	/* The FIFO event ABI has 131072 ports, the 2-level one 4096. */
+	unsigned int none[] = { 0, 131072, 0x7fffffff, 0x80000000, ~0u, 1 };
+	unsigned int *end = &none[5], port;
+	size_t i;
+
+	if (ev_xen_missing)
+		SKIP(return, "%s", ev_xen_missing);
+	while (ev_xen_status(*end) != -EINVAL)
+		++*end;
+	for (i = 0; i < ARRAY_SIZE(none); i++) {
+		EXPECT_EQ(-EINVAL, ev_bind_static(self->fd, none[i]))
+			TH_LOG("port %u", none[i]);
+		EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, none[i]));
+	}
+	/* The last one that is free, as Xen gives out the first one. */
+	for (port = *end - 1; port && ev_xen_status(port) != EV_CLOSED; port--)
+		;
+	ASSERT_GT(port, 0);
+	EXPECT_EQ(-ENOENT, ev_bind_static(self->fd, port));
+	EXPECT_EQ(EV_CLOSED, ev_xen_status(port));
+	EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, port));
+	close_file(&self->fd);
+	EXPECT_EQ(0, ev_ping_fresh());
+}
+
+/*
+ * D8: a reader that emptied the ring while an interrupt was storing the next
+ * port slept for ever. The two have to meet within a few instructions, so that
+ * a driver with the defect seldom fails; with a pause there it does at once.
+ */
+
+/* Several ports, so that one is stored while another is read. */
+#define WAKE_PAIRS	4
+#define WAKE_ROUNDS	50
+
+enum { WAIT_READ, WAIT_EPOLL, WAIT_EDGE, WAITS };
+static const char * const waits[] = { "read", "epoll", "edge-triggered epoll" };
+
+struct reader {
+	int fd, epoll, cpu, wait;
+	atomic_int taken, error;
+	atomic_bool stop;	/* after the next event */
+};
+
+/* Waits without a limit, as daemons do. */
+static void *read_for_ever(void *arg)
+{
+	struct reader *reader = arg;
+	unsigned int ports[WAKE_PAIRS];
+	struct epoll_event event;
+	int ret = ev_pin(reader->cpu);
+
+	while (ret >= 0 && !reader->stop) {
+		if (reader->wait != WAIT_READ)
+			ret = epoll_wait(reader->epoll, &event, 1, -1);
+		/* Edge-triggered waiters have to read until there is no more. */
+		do {
+			ret = ret < 0 ? ret : ev_read(reader->fd, ports, sizeof(ports));
+			ret = ret < 0 ? ret : ev_write(reader->fd, ports, ret);
+			if (ret > 0)
+				reader->taken += ret / sizeof(*ports);
+		} while (reader->wait == WAIT_EDGE && ret > 0);
+		if (ret == -EAGAIN)
+			ret = 0;
+	}
+	reader->error = ret < 0 ? ret : 0;
+	return NULL;
+}
+
+/* It notifies from another CPU, and expects each event to be taken. */
+static void wake_reader(struct __test_metadata *_metadata, struct reader *reader,
+			int peer, struct ev_pair *pairs)
+{
+	int i, ms, sent = reader->taken, last = sent + WAKE_ROUNDS * WAKE_PAIRS;
+	pthread_t thread;
+
+	reader->stop = false;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, read_for_ever, reader));
+	/* All are taken before the next ones, or two become one event. */
+	for (; sent < last; sent += WAKE_PAIRS) {
+		for (i = 0; i < WAKE_PAIRS; i++)
+			ASSERT_EQ(0, ev_notify(peer, pairs[i].a));
+		for (ms = 0; reader->taken < sent + WAKE_PAIRS && ms < GUARD_MS; ms++)
+			usleep(1000);
+		ASSERT_LT(ms, GUARD_MS)
+			TH_LOG("%s, CPU %d, error %d: no wake-up, and there is %s event",
+			       waits[reader->wait], reader->cpu, reader->error,
+			       ev_poll(reader->fd) & POLLIN ? "an" : "no");
+	}
+	reader->stop = true;
+	ASSERT_EQ(0, ev_notify(peer, pairs[0].a));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(0, reader->error);
+}
+
+TEST(d8_reader_is_woken_by_every_event)
+{
+	/* One that sleeps for ever ends with the process. */
+	static struct reader reader;
+	int i, peer, cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct epoll_event event = { .events = EPOLLIN };
+	struct ev_pair pairs[WAKE_PAIRS];
+
+	for (reader.wait = 0; reader.wait < WAITS; reader.wait++) {
+		reader.fd = ev_open(O_CLOEXEC | (reader.wait == WAIT_READ ? 0 : O_NONBLOCK));
+		peer = ev_open(O_CLOEXEC);
+		for (i = 0; i < WAKE_PAIRS; i++)
+			ASSERT_EQ(0, ev_connect(peer, reader.fd, &pairs[i]));
+		reader.epoll = epoll_create1(EPOLL_CLOEXEC);
+		if (reader.wait == WAIT_EDGE)
+			event.events |= EPOLLET;
+		ASSERT_EQ(0, epoll_ctl(reader.epoll, EPOLL_CTL_ADD, reader.fd, &event));
+		/* The interrupts are on one CPU, where the reader is for a while. */
+		for (reader.cpu = 0; reader.cpu < cpus; reader.cpu++) {
+			ASSERT_EQ(0, ev_pin((reader.cpu + 1) % cpus));
+			wake_reader(_metadata, &reader, peer, pairs);
+		}
+		close(reader.epoll);
+		close(reader.fd);
+		close(peer);
+	}
+}
+
+/* D9, D10, A5, A6: a second handler on a port of the file */
+
+/* <xen/privcmd.h> wants headers of Xen's that user space does not have. */
+struct ioeventfd {
+	uint64_t request, ports, addr;
+	uint32_t addr_len, event_fd, vcpus, vq, flags;	/* 1: no more */
+	uint16_t dom, pad[1];
+};
+
+#define PRIVCMD_IOEVENTFD	_IOW('P', 9, struct ioeventfd)
+
+/* From Xen's public header ioreq.h; the upper half of type has flags. */
+struct io_request {
+	uint64_t addr, data;
+	uint32_t count, size, vp_eport;
+	uint16_t pad;
+	uint8_t state, type;
+};
+
+enum { REQUEST_COPY = 1, REQUEST_READY = 1, REQUEST_ANSWERED = 3 };
+
+/* Where a virtio device is whose second queue is notified. */
+#define VIRTIO_ADDR	0xfee00000
+#define VIRTIO_NOTIFY	0x50
+#define VIRTIO_QUEUE	1
+
+FIXTURE(shared)
+{
+	int fd;			/* has pair.a, which is shared */
+	int peer;		/* has pair.b */
+	struct ev_pair pair;
+	bool given_up;		/* the port, by fd */
+	int sharer, privcmd, event_fd;
+	bool assigned;		/* privcmd shares it, or else the module */
+	struct ioeventfd arg;
+	struct io_request *request;
+};
+
+/* A command of the module's: 0 or -errno. */
+#define sharer_do(...)	(dprintf(self->sharer, __VA_ARGS__) < 0 ? -errno : 0)
+
+/* Puts a second handler on a port of a new file: 0 or -errno. */
+static int share(struct _test_data_shared *self, bool privcmd)
+{
+	int ret;
+
+	close(self->fd);
+	close(self->peer);
+	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	self->peer = ev_open(O_CLOEXEC | O_NONBLOCK);
+	self->given_up = false;
+	ret = ev_connect(self->fd, self->peer, &self->pair);
+	if (ret || !privcmd)
+		return ret ?: sharer_do("eoi 0") ?: sharer_do("bind %u", self->pair.a);
+
+	self->arg = (struct ioeventfd) {
+		.request = (uintptr_t)self->request, .ports = (uintptr_t)&self->pair.a,
+		.addr = VIRTIO_ADDR, .addr_len = 4, .event_fd = self->event_fd,
+		.vcpus = 1, .vq = VIRTIO_QUEUE, .dom = EV_NO_DOMAIN,
+	};
+	ret = ev_ioctl(self->privcmd, PRIVCMD_IOEVENTFD, &self->arg);
+	self->assigned = !ret;
+	return ret;
+}
+
+/* What is missing if share() returned that, or NULL. */
+static const char *missing(int ret)
+{
+	if (ret != -EOPNOTSUPP && ret != -ENOTTY && ret != -EBADF)
+		return NULL;
+	return ev_xen_missing ?: "privcmd has no ioeventfd (CONFIG_XEN_PRIVCMD_EVENTFD)";
+}
+
+/* The second handler goes: 0 or -errno. */
+static int leave(struct _test_data_shared *self)
+{
+	if (!self->assigned)
+		return sharer_do("unbind");
+	self->assigned = false;
+	self->arg.flags = 1;
+	return ev_ioctl(self->privcmd, PRIVCMD_IOEVENTFD, &self->arg);
+}
+
+FIXTURE_SETUP(shared)
+{
+	const char *no_module = ev_load_module("evtchn_sharer");
+
+	self->fd = self->peer = -1;
+	if (no_module)
+		SKIP(return, "%s", no_module);
+	self->sharer = open("/dev/evtchn_sharer", O_RDWR | O_CLOEXEC);
+	ASSERT_GE(self->sharer, 0);
+	self->request = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
+			     MAP_SHARED, self->sharer, 0);
+	ASSERT_NE(MAP_FAILED, self->request);
+	self->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	/* Where Xen's calls do not work, this may sleep for ever. */
+	self->privcmd = ev_xen_missing ? -1 : open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
+}
+
+FIXTURE_TEARDOWN(shared)
+{
+	if (self->assigned)
+		EXPECT_EQ(0, leave(self));
+	munmap(self->request, sysconf(_SC_PAGESIZE));
+	close(self->privcmd);
+	close(self->event_fd);
+	close(self->sharer);
+	close(self->fd);
+	close(self->peer);
+	EXPECT_EQ(0, ev_unload_module("evtchn_sharer"));
+}
+
+static int sharer_events(struct _test_data_shared *self)
+{
+	char text[16] = "";
+
+	return pread(self->sharer, text, sizeof(text) - 1, 0) < 0 ? -errno : atoi(text);
+}
+
+/* The second handler gets one event, and not two: 0 or -errno. */
+static int serve(struct _test_data_shared *self)
+{
+	int ms, ret, before = sharer_events(self), n = before;
+	uint64_t count;
+
+	if (!self->assigned) {
+		ret = ev_notify(self->peer, self->pair.b);
+		for (ms = 0; !ret && n == before && ms < GUARD_MS; ms++) {
+			usleep(1000);
+			n = sharer_events(self);
+		}
+		return ret ?: n == before ? -ETIMEDOUT : n == before + 1 ? 0 : -EOVERFLOW;
+	}
+
+	/* An event without a request comes first: that must be no end, either. */
+	if (self->given_up)
+		ev_notify_settled(self->peer, self->pair.b);
+	*self->request = (struct io_request) {
+		.addr = VIRTIO_ADDR + VIRTIO_NOTIFY, .data = VIRTIO_QUEUE,
+		.count = 1, .size = self->arg.addr_len, .type = REQUEST_COPY,
+	};
+	__atomic_store_n(&self->request->state, REQUEST_READY, __ATOMIC_RELEASE);
+	/* privcmd answers on the same port. */
+	ret = ev_pass(self->peer, self->pair.b, self->peer, self->pair.b);
+	if (ret)
+		return ret;
+	if (self->request->state != REQUEST_ANSWERED)
+		return -EBADMSG;
+	if (read(self->arg.event_fd, &count, sizeof(count)) != sizeof(count))
+		return -ENODATA;
+	return count == 1 ? 0 : -EOVERFLOW;
+}
+
+static void serve_after(struct __test_metadata *_metadata, struct _test_data_shared *self,
+			bool privcmd)
+{
+	int way, i, ret;
+
+	for (way = 0; way < 4; way++) {
+		bool masked = way & 1, by_close = way & 2;
+
+		ret = share(self, privcmd);
+		if (missing(ret))
+			SKIP(return, "%s", missing(ret));
+		ASSERT_EQ(0, ret);
+		/* The file owes an EOI now, which nobody else sends. */
+		if (masked) {
+			ASSERT_EQ(0, serve(self));
+			ASSERT_EQ(self->pair.a, ev_take(self->fd));
+		}
+		if (by_close)
+			close_file(&self->fd);
+		else
+			ASSERT_EQ(0, ev_unbind(self->fd, self->pair.a));
+		self->given_up = true;
+		ASSERT_EQ(0, sharer_do("eoi 1"));
+		for (i = 0; i < 10; i++) {
+			ASSERT_EQ(0, serve(self))
+				TH_LOG("event %d after %s%s", i + 1,
+				       by_close ? "close" : "UNBIND",
+				       masked ? " of a masked port" : "");
+		}
+		/* Whoever goes last closes the port. */
+		EXPECT_EQ(0, ev_is_alone(self->pair.b));
+		ASSERT_EQ(0, leave(self));
+		EXPECT_EQ(1, ev_is_alone(self->pair.b));
+	}
+	/* Or the second handler goes first. */
+	ASSERT_EQ(0, share(self, privcmd));
+	ASSERT_EQ(0, leave(self));
+	EXPECT_EQ(0, ev_ping(self->fd, self->peer, &self->pair));
+}
+
+static void serve_before_write(struct __test_metadata *_metadata,
+			       struct _test_data_shared *self, bool privcmd)
+{
+	int i, ret = share(self, privcmd);
+
+	if (missing(ret))
+		SKIP(return, "%s", missing(ret));
+	ASSERT_EQ(0, ret);
+	ASSERT_EQ(0, sharer_do("eoi 1"));
+	/* More than the ring has slots. */
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(0, serve(self));
+	ev_settle();
+	/* The file sees one event before its first write, and one after it. */
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(self->pair.a, ev_take(self->fd));
+		EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+		EXPECT_EQ(4, ev_enable(self->fd, self->pair.a));
+	}
+	ev_settle();
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+	EXPECT_EQ(0, serve(self));
+	EXPECT_EQ(self->pair.a, ev_take(self->fd));
+}
+
+/* D9: UNBIND and close disabled the line for the other handler, too. */
+TEST_F(shared, d9_other_handler_is_served_after_the_port_is_given_up)
+{
+	serve_after(_metadata, self, false);
+}
+
+/* D10: an event while the port waits for its write() was a WARN. */
+TEST_F(shared, d10_events_before_the_write_are_one_after_it)
+{
+	serve_before_write(_metadata, self, false);
+}
+
+/*
+ * A5: the handler of privcmd, the only one in the kernel that shares a port with
+ * a file, sent no EOI. When the file gave the port up, it saw one more event.
+ */
+TEST_F(shared, a5_privcmd_is_served_after_the_port_is_given_up)
+{
+	serve_after(_metadata, self, true);
+}
+
+TEST_F(shared, a5_privcmd_is_served_before_the_write)
+{
+	serve_before_write(_metadata, self, true);
+}
+
+/* A6: two EOIs at once put one irq into a list twice. */
+TEST_F(shared, a6_eois_of_all_cpus_at_once_are_harmless)
+{
+	char record[EV_LOG_RECORD] = "";
+	int i, ret, trouble = 0;
+
+	ASSERT_EQ(0, share(self, false));
+	ASSERT_EQ(0, ev_unbind(self->fd, self->pair.a));
+	/* A list that is spoiled ends the kernel sooner or later: stop before. */
+	for (i = 1; i <= 50 && trouble != 1; i++) {
+		ret = sharer_do("race %u 20", self->pair.b);
+		trouble = ev_log_trouble(record);
+		EXPECT_NE(1, trouble)
+			TH_LOG("after at most %d rounds: %s", i * 20, record);
+		ASSERT_EQ(0, ret)
+			TH_LOG("no event came: %s", strerror(-ret));
+	}
+}
+
+/* D11: a '/' in the opener's name was one in the name of a folder. */
+TEST(d11_slash_in_the_name_is_replaced)
+{
+	static const char * const names[][2] = {
+		{ "a/b",	"evtchn:a!b" },
+		{ "///",	"evtchn:!!!" },
+		{ "../x",	"evtchn:..!x" },
+	};
+	char path[64];
+	glob_t folders;
+	size_t i;
+	int fd;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		ASSERT_EQ(0, prctl(PR_SET_NAME, names[i][0]));
+		fd = ev_open(O_CLOEXEC);
+		EXPECT_GT(ev_bind_unbound(fd, EV_SELF), 0);
+		EXPECT_EQ(1, ev_count_irqs(names[i][1]))
+			TH_LOG("%s in /proc/interrupts", names[i][1]);
+		snprintf(path, sizeof(path), "/proc/irq/*/%s", names[i][1]);
+		EXPECT_EQ(0, glob(path, 0, NULL, &folders))
+			TH_LOG("no %s", path);
+		globfree(&folders);
+		EXPECT_EQ(0, close(fd));
+		EXPECT_EQ(0, ev_count_irqs(names[i][1]));
+	}
+}
+
+/* D12: UNBIND left the port's event in the ring. */
+TEST_F(files, d12_unbind_takes_the_unread_event_along)
+{
+	/* First, last, and one in the middle of what is queued. */
+	static const int gone[] = { 3, 0, 6 }, kept[] = { 1, 2, 4, 5 };
+	unsigned int ports[8];
+	struct ev_pair pairs[7];
+	int a, b;
+	size_t i;
+
+	close_file(&self->fd);
+	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	ASSERT_EQ(0, ev_connect_many(self->fd, pairs, ARRAY_SIZE(pairs)));
+	for (i = 0; i < ARRAY_SIZE(pairs); i++)
+		ASSERT_EQ(0, ev_notify_settled(self->fd, pairs[i].b));
+	/* Whether the port is masked, or was written unread. */
+	ASSERT_EQ(4, ev_enable(self->fd, pairs[gone[1]].a));
+	for (i = 0; i < ARRAY_SIZE(gone); i++)
+		ASSERT_EQ(0, ev_unbind(self->fd, pairs[gone[i]].a));
+
+	ASSERT_EQ(sizeof(kept), ev_read(self->fd, ports, sizeof(ports)));
+	for (i = 0; i < ARRAY_SIZE(kept); i++)
+		EXPECT_EQ(pairs[kept[i]].a, ports[i]);
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+
+	/* More often than the ring has slots; the event comes with the bind. */
+	for (i = 0; i < 100; i++) {
+		a = ev_bind_unbound(self->fd, EV_SELF);
+		b = ev_bind_interdomain(self->fd, EV_SELF, a);
+		ASSERT_GT(b, 0);
+		ASSERT_EQ(0, ev_unbind(self->fd, b) ?: ev_unbind(self->fd, a));
+	}
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+}
+
+/*
+ * D15: what a file costs was charged to nobody. Of what a port costs, the core's
+ * part is the larger one and always was, so that files are compared.
+ */
+
+#define CHARGED		400
+
+/* Mounted in a namespace of the test's own. */
+#define CGROUPS		"/tmp"
+#define GROUP		CGROUPS "/evtchn_defects_test"
+
+/*
+ * The kernel's memory of the group in bytes, or -1, when there are many files,
+ * each of which has @each ports, and the first one has @first more.
+ */
+static long kernel_memory(const char *device, int each, int first)
+{
+	int fds[CHARGED], i, n, failed = 0;
+	char text[8192] = "", *line;
+
+	for (i = 0; i < CHARGED; i++, first = 0) {
+		fds[i] = open(device, O_RDWR | O_CLOEXEC);
+		failed += fds[i] < 0;
+		for (n = each + first; n; n--)
+			failed += ev_bind_unbound(fds[i], EV_SELF) < 0;
+	}
+	/* The kernel collects the figure from the CPUs every other second. */
+	sleep(3);
+	ev_read_file(GROUP "/memory.stat", text, sizeof(text));
+	for (i = 0; i < CHARGED; i++)
+		close(fds[i]);
+	line = strstr(text, "\nkernel ");
+	return line && !failed ? atol(line + strlen("\nkernel ")) : -1;
+}
+
+TEST(d15_files_and_rings_are_charged_and_uncharged)
+{
+	const char *control = CGROUPS "/cgroup.subtree_control";
+	long null, files, one_ring, rings, again;
+	char text[512] = "";
+	bool enable;
+
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", CGROUPS, "cgroup2", 0, NULL))
+		SKIP(return, "no cgroup2: %s", strerror(errno));
+	ev_read_file(CGROUPS "/cgroup.controllers", text, sizeof(text));
+	if (!strstr(text, "memory"))
+		SKIP(return, "no memory controller in cgroup2 (CONFIG_MEMCG)");
+	ASSERT_EQ(0, ev_read_file(control, text, sizeof(text)));
+	enable = !strstr(text, "memory");
+	if (enable)
+		ASSERT_EQ(0, ev_write_file(control, "+memory"));
+	EXPECT_EQ(0, mkdir(GROUP, 0700));
+	EXPECT_EQ(0, ev_write_file(GROUP "/cgroup.procs", "0"));
+	null = kernel_memory("/dev/null", 0, 0);
+	files = kernel_memory(EV_DEVICE, 0, 0);
+	one_ring = kernel_memory(EV_DEVICE, 0, CHARGED);
+	rings = kernel_memory(EV_DEVICE, 1, 0);
+	again = kernel_memory("/dev/null", 0, 0);
+	/* It leaves no trace. */
+	EXPECT_EQ(0, ev_write_file(CGROUPS "/cgroup.procs", "0"));
+	EXPECT_EQ(0, rmdir(GROUP));
+	if (enable)
+		EXPECT_EQ(0, ev_write_file(control, "-memory"));
+
+	TH_LOG("bytes: %ld %ld %ld %ld %ld", null, files, one_ring, rings, again);
+	EXPECT_GT(null, 0);
+	/* A file of ours takes more, and a ring this at the least. */
+	EXPECT_GE(files - null, CHARGED * 128);
+	EXPECT_GE(rings - one_ring, CHARGED * 64 * 4);
+	EXPECT_LE(again - null, CHARGED * 64);
+}
+
+/*
+ * D16, D18, A2, A11: memory that the kernel waits for, as user space serves its
+ * page faults
+ */
+
+FIXTURE(held)
+{
+	int uffd;
+	unsigned int *page;	/* that whoever touches it waits for */
+	size_t size;
+	int fd;
+	struct ev_pair pair, quiet;
+};
+
+/* A new file with two pairs, and a page that is not served yet: 0 or -errno. */
+static int renew_held(struct _test_data_held *self)
+{
+	close(self->fd);
+	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	return madvise(self->page, self->size, MADV_DONTNEED) ? -errno :
+	       ev_connect(self->fd, self->fd, &self->pair) ?:
+	       ev_connect(self->fd, self->fd, &self->quiet);
+}
+
+FIXTURE_SETUP(held)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+	self->fd = -1;
+	self->size = sysconf(_SC_PAGESIZE);
+	self->page = mmap(NULL, self->size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->page);
+	reg.range.start = (uintptr_t)self->page;
+	reg.range.len = self->size;
+	self->uffd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	if (self->uffd < 0)
+		SKIP(return, "no userfaultfd for the kernel's faults: %s", strerror(errno));
+	ASSERT_EQ(0, ioctl(self->uffd, UFFDIO_API, &api));
+	ASSERT_EQ(0, ioctl(self->uffd, UFFDIO_REGISTER, &reg));
+	ASSERT_EQ(0, renew_held(self));
+}
+
+FIXTURE_TEARDOWN(held)
+{
+	/* Whoever still waits for the page goes on. */
+	close(self->uffd);
+	close(self->fd);
+}
+
+/* Returns once somebody waits for the page: 0, or -errno. */
+static int wait_for_fault(struct _test_data_held *self)
+{
+	struct pollfd pfd = { .fd = self->uffd, .events = POLLIN };
+	struct uffd_msg msg;
+
+	return poll(&pfd, 1, EV_GUARD_MS) == 1 &&
+	       read(self->uffd, &msg, sizeof(msg)) == sizeof(msg) ? 0 : -ETIMEDOUT;
+}
+
+/* Fills the page with some numbers, and zeroes: 0, or -errno. */
+static int serve_page(struct _test_data_held *self, const unsigned int numbers[2])
+{
+	unsigned int *from = aligned_alloc(self->size, self->size);
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)self->page, .src = (uintptr_t)from, .len = self->size,
+	};
+	int ret;
+
+	memset(from, 0, self->size);
+	memcpy(from, numbers, 2 * sizeof(*from));
+	ret = ioctl(self->uffd, UFFDIO_COPY, &copy) ? -errno : 0;
+	free(from);
+	return ret;
+}
+
+static const unsigned int zeroes[2];
+
+/* Calls of the file in a thread of their own: @run, or an ioctl, or a read. */
+struct job {
+	const struct _test_data_held *held;
+	int (*run)(const struct _test_data_held *held);
+	unsigned long cmd;
+	void *arg;
+	pthread_t thread;
+	int ret;
+};
+
+static void *run_job(void *arg)
+{
+	struct job *job = arg;
+
+	job->ret = job->run ? job->run(job->held) :
+		   job->cmd ? ev_ioctl(job->held->fd, job->cmd, job->arg) :
+			      ev_read(job->held->fd, job->arg, sizeof(int));
+	return NULL;
+}
+
+static int start_job(struct job *job)
+{
+	return -pthread_create(&job->thread, NULL, run_job, job);
+}
+
+/* Whether the thread ends, which nobody has joined yet. */
+static bool ends(pthread_t thread)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += GUARD_MS / 1000;
+	return !pthread_timedjoin_np(thread, NULL, &end);
+}
+
+/* NOTIFY, read and write of an open pair, then bind and unbind: 0 or -errno. */
+static int use_pair(const struct _test_data_held *held)
+{
+	int ret = ev_ping(held->fd, held->fd, &held->pair) ?:
+		  ev_bind_unbound(held->fd, EV_SELF);
+
+	return ret < 0 ? ret : ev_unbind(held->fd, ret);
+}
+
+/* Commands whose argument comes late. */
+static const struct late {
+	const char *name;
+	unsigned long cmd;
+	unsigned int arg[2];
+	int result;		/* 1: a port */
+	int restricted;		/* to EV_NO_DOMAIN meanwhile */
+} late_commands[] = {
+	{ "BIND_VIRQ", IOCTL_EVTCHN_BIND_VIRQ, { 0xffff }, -EINVAL, -EACCES },
+	{ "BIND_INTERDOMAIN", IOCTL_EVTCHN_BIND_INTERDOMAIN, { EV_NO_DOMAIN, 1 },
+	  -ESRCH, -ESRCH },
+	{ "BIND_INTERDOMAIN elsewhere", IOCTL_EVTCHN_BIND_INTERDOMAIN,
+	  { EV_NO_DOMAIN - 1, 1 }, -ESRCH, -EACCES },
+	{ "BIND_UNBOUND_PORT", IOCTL_EVTCHN_BIND_UNBOUND_PORT, { EV_SELF }, 1, -EACCES },
+	{ "BIND_STATIC", IOCTL_EVTCHN_BIND_STATIC, { ~0u }, -EINVAL, -EACCES },
+	{ "UNBIND", IOCTL_EVTCHN_UNBIND, { 0 }, -ENOTCONN, -ENOTCONN },
+	{ "NOTIFY", IOCTL_EVTCHN_NOTIFY, { 0 }, -ENOTCONN, -ENOTCONN },
+	{ "RESTRICT_DOMID", IOCTL_EVTCHN_RESTRICT_DOMID, { EV_NO_DOMAIN - 1 }, 0, -EACCES },
+};
+
+static void run_late_commands(struct __test_metadata *_metadata,
+			      struct _test_data_held *self, bool restricted)
+{
+	struct ioctl_evtchn_restrict_domid domain = { .domid = EV_NO_DOMAIN };
+	const struct late *late;
+	bool in_time;
+
+	for (late = late_commands; late < late_commands + ARRAY_SIZE(late_commands); late++) {
+		struct job command = { .held = self, .cmd = late->cmd, .arg = self->page };
+		struct job others = { .held = self, .run = use_pair };
+
+		if (restricted)
+			others = (struct job) { .held = self, .arg = &domain,
+						.cmd = IOCTL_EVTCHN_RESTRICT_DOMID };
+		ASSERT_EQ(0, renew_held(self));
+		ASSERT_EQ(0, start_job(&command));
+		ASSERT_EQ(0, wait_for_fault(self));
+		ASSERT_EQ(0, start_job(&others));
+		in_time = ends(others.thread);
+		ASSERT_EQ(0, serve_page(self, late->arg));
+		ASSERT_TRUE(ends(command.thread));
+		ASSERT_TRUE(in_time || ends(others.thread));
+		ASSERT_TRUE(in_time)
+			TH_LOG("%s waits for the argument of %s", restricted ?
+			       "RESTRICT_DOMID" : "NOTIFY, read, write or bind", late->name);
+		EXPECT_EQ(0, others.ret);
+		EXPECT_EQ(restricted ? late->restricted : late->result,
+			  command.ret > 0 ? 1 : command.ret)
+			TH_LOG("%s", late->name);
+		if (!restricted)
+			continue;
+		/* The first restriction is the one that counts. */
+		EXPECT_EQ(-EACCES, ev_bind_unbound(self->fd, EV_SELF));
+		EXPECT_EQ(-ESRCH, ev_bind_interdomain(self->fd, EV_NO_DOMAIN, 1));
+		EXPECT_EQ(-EACCES, ev_bind_interdomain(self->fd, EV_NO_DOMAIN - 1, 1));
+	}
+}
+
+/* D16: one mutex was held from before the copy of the argument to the end. */
+TEST_F(held, d16_others_go_on_while_an_argument_is_awaited)
+{
+	run_late_commands(_metadata, self, false);
+}
+
+/*
+ * A2: RESTRICT_DOMID returned while a bind was under way that it forbids, and
+ * whose argument was yet to be read: whoever served that page bound what it
+ * liked on a restricted file.
+ */
+TEST_F(held, a2_restriction_ends_what_it_forbids)
+{
+	run_late_commands(_metadata, self, true);
+}
+
+/* D17: domain ids lost their upper half. */
+TEST_F(files, d17_domain_id_of_more_than_16_bits_is_einval)
+{
+	static const unsigned int high[] = { 0x10000, 0x7fff0000, 0xffff0000 };
+	int port = ev_bind_unbound(self->fd, EV_SELF);
+	size_t i;
+
+	ASSERT_GT(port, 0);
+	for (i = 0; i < ARRAY_SIZE(high); i++) {
+		EXPECT_EQ(-EINVAL, ev_bind_unbound(self->fd, high[i] | EV_SELF));
+		EXPECT_EQ(-EINVAL, ev_bind_interdomain(self->fd, high[i] | EV_SELF, port));
+		EXPECT_EQ(-EINVAL, ev_bind_unbound(self->fd, high[i]));
+		EXPECT_EQ(-EINVAL, ev_bind_interdomain(self->fd, high[i], port));
+	}
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+	EXPECT_EQ(1, ev_is_alone(port));
+}
+
+/* D18: read() held a mutex while user space served the buffer's page fault. */
+
+/* A reader of one event, whose buffer is the page that is not served yet. */
+static int start_late_reader(struct _test_data_held *self, struct job *reader)
+{
+	*reader = (struct job) { .held = self, .arg = self->page };
+	return renew_held(self) ?: ev_notify_settled(self->fd, self->pair.b) ?:
+	       start_job(reader) ?: wait_for_fault(self);
+}
+
+/* Binds so many ports that the ring grows, and takes the reader's event away. */
+static int change_ring(const struct _test_data_held *held)
+{
+	int i, ret = 0;
+
+	for (i = 0; i < 70 && ret >= 0; i++)
+		ret = ev_bind_unbound(held->fd, EV_SELF);
+	if (ret > 0)
+		ret = ev_unbind(held->fd, ret) ?: ev_unbind(held->fd, held->pair.a) ?:
+		      ev_reset(held->fd) ?: ev_notify(held->fd, held->quiet.a) ?:
+		      ev_enable(held->fd, held->quiet.b);
+	return ret;
+}
+
+TEST_F(held, d18_others_go_on_while_a_buffer_is_awaited)
+{
+	struct job other = { .held = self, .run = change_ring };
+	struct job reader;
+	bool in_time;
+
+	ASSERT_EQ(0, start_late_reader(self, &reader));
+	ASSERT_EQ(0, start_job(&other));
+	in_time = ends(other.thread);
+	ASSERT_EQ(0, serve_page(self, zeroes));
+	ASSERT_TRUE(ends(reader.thread));
+	ASSERT_TRUE(in_time || ends(other.thread));
+	ASSERT_TRUE(in_time)
+		TH_LOG("bind, UNBIND, RESET, NOTIFY or write waits for the reader");
+	EXPECT_EQ(4, other.ret);
+	/* The reader had the event; what came meanwhile is next. */
+	EXPECT_EQ(4, reader.ret);
+	EXPECT_EQ(self->pair.a, self->page[0]);
+	EXPECT_EQ(self->quiet.b, ev_take(self->fd));
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+}
+
+static void on_signal(int signal)
+{
+	(void)signal;
+}
+
+TEST_F(held, d18_reader_that_waits_for_its_turn_obeys_signals)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	struct ev_sleeper behind;
+	struct job reader;
+	bool in_time;
+	int ms;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	ASSERT_EQ(0, start_late_reader(self, &reader));
+	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));
+	ASSERT_EQ(0, ev_sleeper_start(&behind, self->fd, 0));
+	/* Again, should it not have slept yet. */
+	for (ms = 0; !behind.done && ms < GUARD_MS; ms++) {
+		pthread_kill(behind.thread, SIGUSR1);
+		usleep(1000);
+	}
+	in_time = behind.done;
+	ASSERT_EQ(0, serve_page(self, zeroes));
+	ASSERT_TRUE(ends(reader.thread));
+	ASSERT_TRUE(in_time)
+		TH_LOG("a second reader cannot be interrupted");
+	EXPECT_EQ(-EINTR, behind.ret);
+	EXPECT_EQ(4, reader.ret);
+}
+
+/*
+ * A11: a read with O_NONBLOCK waited for its turn behind another one. A read that
+ * may wait has what the first one leaves.
+ */
+TEST_F(held, a11_second_reader_waits_if_it_may_and_gets_what_is_left)
+{
+	static const char * const cases[] = {
+		"there are two events", "another one comes meanwhile", "the first one faults",
+	};
+	struct uffdio_range range = { (uintptr_t)self->page, self->size };
+	struct ev_sleeper behind;
+	struct job reader;
+	unsigned int port;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		ASSERT_EQ(0, start_late_reader(self, &reader));
+		if (i == 0)
+			ASSERT_EQ(0, ev_notify_settled(self->fd, self->quiet.b));
+		/* Nobody has the event yet. */
+		EXPECT_EQ(EV_POLL_EVENT, ev_poll(self->fd));
+		EXPECT_EQ(-EAGAIN, ev_read(self->fd, &port, sizeof(port)));
+		ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));
+		ASSERT_EQ(0, ev_sleeper_start(&behind, self->fd, 0));
+		if (i == 1)
+			ASSERT_EQ(0, ev_notify_settled(self->fd, self->quiet.b));
+		if (i < 2) {
+			ASSERT_EQ(0, serve_page(self, zeroes));
+		} else {
+			ASSERT_EQ(0, munmap(self->page, self->size));
+			ASSERT_EQ(0, ioctl(self->uffd, UFFDIO_WAKE, &range));
+		}
+		ASSERT_TRUE(ends(reader.thread));
+		EXPECT_EQ(i < 2 ? 4 : -EFAULT, reader.ret);
+		ASSERT_TRUE(ends(behind.thread))
+			TH_LOG("the reader behind sleeps on where %s", cases[i]);
+		EXPECT_EQ(4, behind.ret);
+		EXPECT_EQ(i < 2 ? self->quiet.a : self->pair.a, behind.port);
+		EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+	}
+}
+
 EV_TEST_MAIN

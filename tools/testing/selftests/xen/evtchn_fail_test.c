@@ -1,2 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * /dev/xen/evtchn when the kernel has no memory, or cannot copy from or to a
+ * program: each chance to fail that a call has is taken in turn. What failed has
+ * changed nothing, and succeeds when it is called again.
+ */
+#include <signal.h>
+#include <sys/epoll.h>
+
 #include "common.h"
-EV_TEST_MAIN
+
+#define DEBUGFS		"/sys/kernel/debug/"
+#define KMEMLEAK	DEBUGFS "kmemleak"
+/* Of this program's irqs, after the kernel's short name of its task. */
+#define IRQ_NAME	"evtchn:evtchn_fail_tes"
+#define NEVER		-1
+
+enum {
+	VIRQ, UNBOUND, INTERDOMAIN, STATIC, UNBIND, NOTIFY,
+	WRITE_1, WRITE_32, WRITE_40, READ, POLL, EPOLL, ASYNC, OPEN, CLOSE, CALLS
+};
+
+static const struct {
+	const char *name;
+	int least[2];		/* how often the call is -EFAULT, and -ENOMEM */
+	unsigned long ioctl;
+	int ports;		/* to be written */
+} calls[CALLS] = {
+	/* Binding, ring, table; the irq's descriptor, the core's data, the action */
+	[VIRQ]		= { "BIND_VIRQ", { 1, 6 }, IOCTL_EVTCHN_BIND_VIRQ },
+	[UNBOUND]	= { "BIND_UNBOUND_PORT", { 1, 6 }, IOCTL_EVTCHN_BIND_UNBOUND_PORT },
+	[INTERDOMAIN]	= { "BIND_INTERDOMAIN", { 1, 6 }, IOCTL_EVTCHN_BIND_INTERDOMAIN },
+	[STATIC]	= { "BIND_STATIC", { 1, 6 }, IOCTL_EVTCHN_BIND_STATIC },
+	[UNBIND]	= { "UNBIND", { 1, NEVER }, IOCTL_EVTCHN_UNBIND },
+	[NOTIFY]	= { "NOTIFY", { 1, NEVER }, IOCTL_EVTCHN_NOTIFY },
+	[WRITE_1]	= { "write() of a port", { 1, NEVER }, 0, 1 },
+	[WRITE_32]	= { "write() of 32 ports", { 1, NEVER }, 0, 32 },
+	[WRITE_40]	= { "write() of 40 ports", { 1, 1 }, 0, 40 },
+	[READ]		= { "read()", { 1, NEVER } },
+	[POLL]		= { "poll()", { 1, NEVER } },
+	[EPOLL]		= { "epoll_ctl()", { 1, 2 } },
+	[ASYNC]	= { "O_ASYNC", { NEVER, 1 } },
+	[OPEN]		= { "open()", { 1, 2 } },
+	[CLOSE]		= { "close()", { NEVER, NEVER } },
+};
+
+/* What keeps the kernel from failing, or NULL. */
+static const char *missing;
+
+/*
+ * Left out are the caches of proc, which WARNs when it removes a file that it could
+ * not make, and of debugging aids, whose needs change from call to call.
+ */
+static void let_calls_fail(void)
+{
+	if (ev_set("/proc/thread-self/fail-nth", "0") +
+	    ev_set(DEBUGFS "fail{slab,_page_alloc,_usercopy}/verbose", "0") < 4)
+		missing = "CONFIG_FAULT_INJECTION, CONFIG_FAULT_INJECTION_DEBUG_FS, "
+			  "CONFIG_FAULT_INJECTION_USERCOPY, CONFIG_FAILSLAB, "
+			  "CONFIG_FAIL_PAGE_ALLOC, or " DEBUGFS;
+	else if (ev_set("/sys/kernel/slab/{kmalloc-,filp,fasync,eventpoll}*/failslab", "1") < 9)
+		missing = "CONFIG_SLUB_DEBUG, or slab_nomerge";
+	ev_set(DEBUGFS "failslab/cache-filter", "Y");
+	ev_set(DEBUGFS "fail{slab,_page_alloc}/ignore-gfp-*", "N");
+	ev_set(DEBUGFS "fail_page_alloc/min-order", "0");
+}
+
+FIXTURE(calls)
+{
+	sigset_t sigio;
+	int nth_fd, epoll_fd;
+	int fd, nr;				/* new for each chance; its ports */
+	unsigned int ports[64], seen[64];	/* two and two a pair; read */
+	unsigned int virq, port, arg[2];	/* of an ioctl() */
+	int offers[40000], nr_offers;		/* ports that only Xen has */
+	bool high;				/* bind numbers that need pages */
+};
+
+typedef FIXTURE_DATA(calls) state;
+
+static void make_offer(state *self)
+{
+	self->port = ev_xen_alloc_unbound(EV_SELF);
+	self->offers[self->nr_offers++] = self->port;
+}
+
+FIXTURE_SETUP(calls)
+{
+	if (missing || ev_xen_missing)
+		SKIP(return, "%s", missing ?: ev_xen_missing);
+	/* Page faults would ask for memory. */
+	ASSERT_EQ(0, mlockall(MCL_CURRENT | MCL_FUTURE));
+	self->nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	sigemptyset(&self->sigio);
+	sigaddset(&self->sigio, SIGIO);
+	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &self->sigio, NULL));
+	self->fd = ev_open(O_CLOEXEC);
+	ASSERT_GT(ev_bind_any_virq(self->fd, &self->virq), 0);
+	ASSERT_EQ(0, close(self->fd));
+	make_offer(self);
+}
+
+FIXTURE_TEARDOWN(calls)
+{
+	while (self->nr_offers)
+		ev_xen_close(self->offers[--self->nr_offers]);
+}
+
+/* Reads all events, which are so many, and enables their ports. */
+static bool take(state *self, int events)
+{
+	int ret;
+
+	ev_settle();
+	ret = ev_read(self->fd, self->seen, sizeof(self->seen));
+	return ret == 4 * events && ev_write(self->fd, self->seen, ret) == ret;
+}
+
+static bool raise_all(state *self)
+{
+	int i, ret = 0;
+
+	for (i = 0; i < self->nr && !ret; i++)
+		ret = ev_notify_settled(self->fd, self->ports[i]);
+	return !ret;
+}
+
+static bool prepare(state *self, int what)
+{
+	bool ok = true;
+
+	/* Numbers that the event core has no room for yet. */
+	for (; self->high && ev_unbind(self->fd, self->port) != -EINVAL; make_offer(self))
+		if (self->nr_offers == ARRAY_SIZE(self->offers))
+			return false;
+	if (what == UNBIND)
+		self->port = ev_bind_unbound(self->fd, EV_SELF);
+	self->arg[0] = what == VIRQ ? self->virq : what == NOTIFY ? self->ports[0] :
+		       what == UNBOUND || what == INTERDOMAIN ? EV_SELF : self->port;
+	self->arg[1] = self->port;
+	if (what == READ || what == CLOSE || calls[what].ports)
+		ok &= raise_all(self);
+	/* More events for ports that are masked, as they were read. */
+	if (calls[what].ports)
+		ok &= ev_read(self->fd, self->seen, 256) > 0 && raise_all(self);
+	return ok;
+}
+
+/* At least 0, or -errno. */
+static int call(state *self, int what)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (calls[what].ioctl)
+		return ev_ioctl(self->fd, calls[what].ioctl, self->arg);
+	if (calls[what].ports)
+		return ev_write(self->fd, self->ports, 4 * calls[what].ports);
+	switch (what) {
+	case READ:
+		return ev_read(self->fd, self->seen, sizeof(self->seen));
+	case POLL:
+		return ev_poll(self->fd);
+	case EPOLL:
+		return epoll_ctl(self->epoll_fd, EPOLL_CTL_ADD, self->fd, &event) ? -errno : 0;
+	case ASYNC:
+		return fcntl(self->fd, F_SETFL, O_NONBLOCK | O_ASYNC) ? -errno : 0;
+	case OPEN:
+		return ev_open(O_CLOEXEC | O_NONBLOCK);
+	}
+	return close(self->fd) ? -errno : 0;
+}
+
+/* Whether the call has done its work, which is undone. */
+static bool check(state *self, int what, int ret)
+{
+	int port = what == STATIC ? self->port : ret, peer = self->port;
+	int ports = calls[what].ports, i;
+	struct ev_pair pair;
+	bool ok = true;
+
+	switch (what) {
+	case VIRQ:
+		return ev_xen_status(port) == EV_VIRQ && !ev_unbind(self->fd, port);
+	case UNBOUND ... STATIC:
+		if (what != INTERDOMAIN)
+			peer = ev_xen_bind_interdomain(EV_SELF, port);
+		/* To INTERDOMAIN one came already: UNBIND takes the last one. */
+		for (i = 0; i < 2 && ok; i++)
+			ok = !ev_xen_send(peer) && take(self, 1) && self->seen[0] == port;
+		if (what != INTERDOMAIN)
+			ev_xen_close(peer);
+		return !ev_unbind(self->fd, port) && ok;
+	case UNBIND:
+		return ev_unbind(self->fd, self->port) == -ENOTCONN;
+	case NOTIFY:
+		return take(self, 1);
+	case WRITE_1 ... WRITE_40:
+		return ret == 4 * ports && take(self, ports) &&
+		       ev_write(self->fd, self->ports, 4 * self->nr) == 4 * self->nr &&
+		       take(self, self->nr - ports);
+	case READ: /* Each was sent to the other port of its pair. */
+		for (i = 0; i < self->nr && ok; i++)
+			ok = self->seen[i] == self->ports[i ^ 1];
+		return ok && ret == 4 * i && ev_write(self->fd, self->ports, ret) == ret;
+	case POLL:
+		return ret == EV_POLL_IDLE;
+	case EPOLL:
+		return raise_all(self) && take(self, self->nr) &&
+		       !epoll_ctl(self->epoll_fd, EPOLL_CTL_DEL, self->fd, NULL);
+	case ASYNC:
+		return !fcntl(self->fd, F_SETOWN, getpid()) && raise_all(self) &&
+		       take(self, self->nr) && !fcntl(self->fd, F_SETFL, O_NONBLOCK) &&
+		       sigtimedwait(&self->sigio, NULL, &(struct timespec){}) == SIGIO;
+	case OPEN:
+		ok = !ev_connect(ret, ret, &pair) && !ev_ping(ret, ret, &pair);
+		return !close(ret) && ok;
+	}
+	return ret == 0; /* close() */
+}
+
+/* How it is now; @text is also what is returned. */
+static char *look(state *self, char text[80])
+{
+	ev_settle();
+	snprintf(text, 80, "irqs %d, loopbacks %d, poll %#x", ev_count_irqs(IRQ_NAME),
+		 ev_xen_count_loopbacks() - self->nr_offers, ev_poll(self->fd));
+	return text;
+}
+
+#define HOLDS(that)	ASSERT_TRUE(that) TH_LOG("%s, failure %d: %d; %s; then %s; now %s", \
+						 calls[what].name, nth, ret, start, then, now)
+
+static void sweep(struct __test_metadata *_metadata, state *self, int what, int ports)
+{
+	char start[80] = "", then[80] = "", now[80] = "", text[16] = "";
+	int nth, ret = 0, kind, got[2] = {};
+	bool taken = true, once = what >= NOTIFY && what <= WRITE_32;
+
+	/* Objects need some now and then, with which the sweep steps over chances. */
+	ev_write_file(DEBUGFS "fail_page_alloc/min-order", once || self->high ? "0" : "99");
+	self->nr = ports;
+	for (nth = 1; taken; nth++) {
+		look(self, start);
+		self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+		HOLDS(!ev_connect_many(self->fd, (void *)self->ports, ports / 2));
+		HOLDS(prepare(self, what));
+		look(self, then);
+		snprintf(text, sizeof(text), "%-10d", nth);
+		HOLDS(pwrite(self->nth_fd, text, 10, 0) == 10);
+		ret = call(self, what);
+		/* The next calls copy as well, and may be what fails. */
+		taken = pread(self->nth_fd, text, sizeof(text), 0) > 0 && !atoi(text);
+		while (pwrite(self->nth_fd, "0", 1, 0) != 1)
+			;
+		if (ret < 0) {
+			kind = ret == -ENOMEM;
+			HOLDS(taken && (kind || ret == -EFAULT) &&
+			      ++got[kind] && calls[what].least[kind] != NEVER);
+			HOLDS(!strcmp(then, look(self, now)));
+			ret = call(self, what);
+		}
+		HOLDS(ret >= 0 && check(self, what, ret));
+		if (what != CLOSE) {
+			HOLDS(!ports || (raise_all(self) && take(self, ports)));
+			HOLDS(!close(self->fd));
+		}
+		HOLDS(!strcmp(start, look(self, now)));
+	}
+	TH_LOG("%s: %d chances, %d EFAULT, %d ENOMEM", calls[what].name, nth - 2, got[0], got[1]);
+	EXPECT_GE(got[0], calls[what].least[0]);
+	EXPECT_GE(got[1], calls[what].least[1]);
+	EXPECT_TRUE(!once || nth - 2 == 1);
+}
+
+TEST_F_TIMEOUT(calls, d5_first_bind_that_fails_changes_nothing, 300)
+{
+	for (int what = VIRQ; what <= STATIC; what++)
+		sweep(_metadata, self, what, 0);
+}
+
+TEST_F_TIMEOUT(calls, d5_port_without_room_in_the_cores_tables_is_closed_once, 300)
+{
+	self->fd = ev_open(O_CLOEXEC);
+	/* Two-level events have room for all. */
+	self->high = ev_unbind(self->fd, 4095) == -EINVAL;
+	ASSERT_EQ(0, close(self->fd));
+	sweep(_metadata, self, UNBOUND, 0);
+	sweep(_metadata, self, STATIC, 0);
+}
+
+/* So many that ring and table have to grow. */
+TEST_F_TIMEOUT(calls, d6_bind_that_fails_leaves_other_bindings_alone, 300)
+{
+	for (int what = VIRQ; what <= STATIC; what++)
+		sweep(_metadata, self, what, 64);
+}
+
+TEST_F_TIMEOUT(calls, that_fail_change_nothing, 300)
+{
+	for (int what = UNBIND; what < CALLS; what++)
+		sweep(_metadata, self, what, 42);
+}
+
+TEST_F(calls, d5_that_failed_lost_no_memory)
+{
+	FILE *file = fopen(KMEMLEAK, "re");
+	char line[256], *leak = NULL;
+
+	if (!file)
+		SKIP(return, "CONFIG_DEBUG_KMEMLEAK (" KMEMLEAK ")");
+	/* Younger memory than 5 s may just not be linked yet, or what has changed. */
+	sleep(6);
+	if (ev_write_file(KMEMLEAK, "scan") || ev_write_file(KMEMLEAK, "scan"))
+		SKIP(return, "kmemleak is off");
+	while (!leak && fgets(line, sizeof(line), file))
+		leak = strstr(line, "comm ") ? NULL : strstr(line, "evtchn_");
+	fclose(file);
+	EXPECT_EQ(NULL, leak)
+		TH_LOG("see " KMEMLEAK ": %s", leak);
+}
+
+EV_LOG_TEST
+
+int main(int argc, char **argv)
+{
+	ev_begin();
+	let_calls_fail();
+	atexit(ev_put_back);
+	return test_harness_run(argc, argv);
+}

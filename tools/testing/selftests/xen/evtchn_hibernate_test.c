@@ -1,2 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * /dev/xen/evtchn over a hibernation that does not end in a power-off: one that the
+ * PM core itself ends at a level of /sys/power/pm_test, and one in which a device
+ * fails, before the image is made or after it was written. Nothing is lost: files
+ * and ports are as they were.
+ *
+ * It hibernates the machine, and writes the image to a RAM disk: not run with the
+ * other tests. The module evtchn_pm keeps the machine from powering off. A failure
+ * leaves a process that no signal ends.
+ */
+#include <sys/swap.h>
+#include <sys/wait.h>
+
 #include "common.h"
+
+#define MODULE		"evtchn_pm"
+#define PARAMETERS	"/sys/module/" MODULE "/parameters/"
+#define SWAP		"/dev/ram0"
+
+/* The first page of a swap device, as <linux/swap.h> of the kernel has it. */
+struct swap_header {
+	char boot[1024];
+	uint32_t version;
+	uint32_t last_page;
+	uint32_t bad_pages;
+	char rest[4096 - 1024 - 3 * sizeof(uint32_t) - 10];
+	char magic[10];
+};
+
+/* The whole RAM disk as swap: what is missing for that, or NULL. */
+static const char *start_swap(void)
+{
+	static struct swap_header header = { .version = 1, .magic = "SWAPSPACE2" };
+	bool written;
+	off_t size;
+	int fd;
+
+	if (!swapon(SWAP, 0) || errno == EBUSY)
+		return NULL;
+	fd = open(SWAP, O_RDWR | O_CLOEXEC);
+	size = lseek(fd, 0, SEEK_END);
+	if (size <= 0)
+		return SWAP " (CONFIG_BLK_DEV_RAM)";
+	header.last_page = size / sizeof(header) - 1;
+	written = pwrite(fd, &header, sizeof(header), 0) == sizeof(header);
+	close(fd);
+	return !written || swapon(SWAP, 0) ? "swap on " SWAP " (CONFIG_SWAP)" : NULL;
+}
+
+/*
+ * The last close of two files, and a new one that works. All this may sleep for
+ * ever, where no signal reaches, so that a child does it that holds nothing of ours:
+ * neither the harness nor who runs it waits for that. 0, or -errno.
+ */
+static int close_files(int fd1, int fd2)
+{
+	int ours_closed[2], status, ms;
+	pid_t pid;
+	char byte;
+
+	if (pipe(ours_closed))
+		return -errno;
+	pid = fork();
+	if (!pid) {
+		close(STDIN_FILENO);
+		close(STDOUT_FILENO);
+		close(STDERR_FILENO);
+		close(ours_closed[1]);
+		if (read(ours_closed[0], &byte, 1) || close(fd1) || close(fd2))
+			_exit(EIO);
+		_exit(-ev_ping_fresh());
+	}
+	close(fd1);
+	close(fd2);
+	close(ours_closed[0]);
+	close(ours_closed[1]);
+	for (ms = 0; ms < EV_GUARD_MS; ms += 10) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
+		usleep(10000);
+	}
+	return -ETIMEDOUT;
+}
+
+FIXTURE(machine)
+{
+	int idle;		/* has no port */
+	int fd;			/* has all of these */
+	struct ev_pair quiet;	/* enabled */
+	struct ev_pair masked;	/* b's event read, b not written */
+	struct ev_pair pending;	/* b's event is in the ring */
+};
+
+FIXTURE_VARIANT(machine)
+{
+	const char *level;	/* where the PM core ends it */
+	const char *fail;	/* the callback that fails */
+	int result;		/* of the hibernation */
+	const char *seen;	/* the callbacks that ran: the way that it took */
+};
+
+#define WAY(name, ...)	FIXTURE_VARIANT_ADD(machine, name) { __VA_ARGS__ }
+#define IMAGE		"went freeze thaw poweroff"
+
+WAY(ends_at_freezer, "freezer", "none", 0, "went\n");
+WAY(ends_at_devices, "devices", "none", 0, "went freeze restore\n");
+WAY(ends_at_platform, "platform", "none", 0, "went freeze restore\n");
+WAY(ends_at_processors, "processors", "none", 0, "went freeze restore\n");
+WAY(ends_at_core, "core", "none", 0, "went freeze restore\n");
+WAY(ends_at_failed_freeze, "none", "freeze", -EBUSY, "went freeze\n");
+WAY(image_then_poweroff_fails, "none", "poweroff", 0, IMAGE "\n");
+WAY(image_then_poweroff_late_fails, "none", "poweroff_late", 0,
+    IMAGE " poweroff_late restore\n");
+WAY(image_then_poweroff_noirq_fails, "none", "poweroff_noirq", 0,
+    IMAGE " poweroff_late poweroff_noirq restore\n");
+
+FIXTURE_SETUP(machine)
+{
+	char states[64] = "", type[16] = "";
+	const char *missing;
+
+	ev_read_file("/sys/power/state", states, sizeof(states));
+	if (!strstr(states, "disk") || access("/sys/power/pm_test", W_OK))
+		SKIP(return, "no hibernation: want CONFIG_HIBERNATION, CONFIG_PM_DEBUG");
+	/* It also gives the swap back that an image was written to. */
+	if (!strstr(states, "freeze"))
+		SKIP(return, "no suspend: want CONFIG_SUSPEND");
+	/* With the image it saves and loads the IDT, which is Xen's own, and crashes. */
+	ev_read_file("/sys/hypervisor/guest_type", type, sizeof(type));
+	if (!strcmp(type, "PV\n") && !strncmp(variant->seen, IMAGE, strlen(IMAGE)))
+		SKIP(return, "a PV kernel cannot make an image of itself: want PVH or HVM");
+	if (!ev_set("/sys/power/disk", "platform"))
+		SKIP(return, "the firmware has no S4 (/sys/power/disk)");
+	missing = ev_load_module(MODULE) ?: start_swap();
+	if (missing)
+		SKIP(return, "%s", missing);
+	ASSERT_EQ(1, ev_set("/sys/power/image_size", "0"));
+	ASSERT_EQ(1, ev_set("/sys/power/pm_test", variant->level));
+
+	self->idle = ev_open(O_CLOEXEC | O_NONBLOCK);
+	ASSERT_GE(self->idle, 0);
+	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	ASSERT_EQ(0, ev_connect(self->fd, self->fd, &self->quiet));
+	ASSERT_EQ(0, ev_connect(self->fd, self->fd, &self->masked));
+	ASSERT_EQ(0, ev_connect(self->fd, self->fd, &self->pending));
+	ASSERT_EQ(0, ev_notify(self->fd, self->masked.a));
+	ASSERT_EQ((int)self->masked.b, ev_take(self->fd));
+	ASSERT_EQ(0, ev_notify(self->fd, self->pending.a));
+	ASSERT_EQ(POLLIN, ev_wait(self->fd));
+}
+
+FIXTURE_TEARDOWN(machine)
+{
+	ev_put_back();
+	swapoff(SWAP);
+	ev_unload_module(MODULE);
+}
+
+TEST_F_TIMEOUT(machine, files_and_ports_are_as_they_were, 300)
+{
+	char seen[128];
+
+	/* No ASSERT: if a close does not end, neither does an exit with files. */
+	EXPECT_EQ(0, ev_write_file(PARAMETERS "fail", variant->fail));
+	EXPECT_EQ(0, ev_write_file(PARAMETERS "seen", "went"));
+	EXPECT_EQ(variant->result, ev_write_file("/sys/power/state", "disk"));
+	EXPECT_EQ(0, ev_read_file(PARAMETERS "seen", seen, sizeof(seen)));
+	EXPECT_STREQ(variant->seen, seen);
+
+	EXPECT_EQ((int)self->pending.b, ev_take(self->fd));
+	EXPECT_EQ(0, ev_poll(self->fd) & POLLIN);
+	EXPECT_EQ(4, ev_enable(self->fd, self->pending.b));
+	EXPECT_EQ(4, ev_enable(self->fd, self->masked.b));
+	EXPECT_EQ(0, ev_ping(self->fd, self->fd, &self->quiet));
+	EXPECT_EQ(0, ev_ping(self->fd, self->fd, &self->masked));
+	EXPECT_EQ(0, ev_ping(self->fd, self->fd, &self->pending));
+	EXPECT_EQ(0, ev_unbind(self->fd, self->quiet.b));
+	EXPECT_EQ(0, close_files(self->idle, self->fd))
+		TH_LOG("a close does not end, or a new file does not work");
+}
+
 EV_TEST_MAIN

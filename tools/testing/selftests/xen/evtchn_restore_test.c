@@ -1,2 +1,580 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * /dev/xen/evtchn over a save and restore of the domain (or a migration), after
+ * which Xen has none of the ports that were bound.
+ *
+ * It runs in a PV domU with two vCPUs and asks whoever started the domain for
+ *
+ *	@checkpoint N	xl save -c: the suspend is cancelled, nothing is lost
+ *	@restore N	xl save, xl restore
+ *
+ * on the domain's console, where it waits for the answer "done N". One process
+ * holds all files from first to last, hence no harness. Nobody else binds ports
+ * there, and of free numbers Xen gives out the lowest.
+ */
+#define EV_NO_HARNESS
+#include <sys/prctl.h>
+#include <termios.h>
+
+#include <xen/gntalloc.h>
+
 #include "common.h"
-EV_TEST_MAIN
+
+#define CONSOLE		"/dev/hvc0"
+#define CPU1_ONLINE	"/sys/devices/system/cpu/cpu1/online"
+/* Pages that another domain may map, and a notification when one is unmapped. */
+#define GNTALLOC	"/dev/xen/gntalloc"
+
+/* A save and restore takes a second or two, with a slow machine's delay. */
+#define ANSWER_S	250
+/* A VIRQ of vCPU 0 that Linux has no use for, and any domain may bind. */
+#define VIRQ_XENOPROF	7
+/* No more ports than this in the domain, but for those of the file with many. */
+#define MAX_PORTS	128
+/*
+ * So many that some have numbers for which Xen's first page of events is too
+ * small. Until they are bound again, the kernel takes such numbers for invalid.
+ */
+#define MANY_PORTS	1500
+#define FIRST_PAGE	1024
+#define PAGE		sysconf(_SC_PAGESIZE)
+#define MANY_IRQS	"evtchn:many"
+
+static FILE *console;
+
+/* Comparisons that say what was wrong, and with what. */
+static bool is_value(const char *what, int line, long got, long want)
+{
+	if (got != want)
+		ksft_print_msg("line %d: %s is %ld, not %ld\n", line, what, got, want);
+	return got == want;
+}
+
+#define IS(got, want)	is_value(#got, __LINE__, got, want)
+
+/* Nobody else has ports of these kinds, but for VIRQ_XENOPROF. */
+static bool is_kernels(unsigned int port)
+{
+	return ev_xen_status(port) == EV_IPI || ev_xen_status(port) == EV_VIRQ;
+}
+
+static union ev_xen_arg kernels[MAX_PORTS];
+
+/* The kernel's ports, and xenstore's and the console's, are as they were, and work. */
+static bool kernel_is_undisturbed(void)
+{
+	union ev_xen_arg now;
+	bool same = true;
+	int i;
+
+	for (i = 1; i < MAX_PORTS; i++) {
+		ev_xen_query(i, &now);
+		if (kernels[i].status.status != EV_CLOSED)
+			same &= IS(memcmp(&now, &kernels[i], sizeof(now)) ? i : 0, 0);
+	}
+	/* A timer on each CPU, and calls from one to the other. */
+	for (i = 0; i < 2; i++) {
+		ev_settle();
+		same &= IS(usleep(5000), 0);
+	}
+	return same;
+}
+
+/* Nothing to read, now that all that was sent has come. */
+static bool is_idle(int fd)
+{
+	unsigned int port;
+
+	ev_settle();
+	return IS(ev_poll(fd), EV_POLL_IDLE) && IS(ev_read(fd, &port, sizeof(port)), -EAGAIN);
+}
+
+/* A file with a pair of ports, or one in every state. */
+struct file {
+	int fd;
+	struct ev_pair pair;
+};
+
+struct set {
+	int fd;
+	union {
+		struct {
+			struct ev_pair quiet;	/* enabled */
+			struct ev_pair masked;	/* b's event read, b not written */
+			struct ev_pair pending;	/* b's event is in the ring */
+			struct ev_pair folded;	/* b masked, and notified once more */
+		};
+		struct ev_pair pairs[4];
+		unsigned int ports[8];
+	};
+};
+
+static bool open_file(struct file *file, int flags)
+{
+	file->fd = ev_open(O_CLOEXEC | flags);
+	return IS(ev_connect(file->fd, file->fd, &file->pair), 0);
+}
+
+static bool answers(const struct file *file)
+{
+	return IS(ev_ping(file->fd, file->fd, &file->pair), 0);
+}
+
+/* From all enabled to the states above. */
+static bool arrange(const struct set *set)
+{
+	int fd = set->fd;
+
+	return IS(ev_notify(fd, set->masked.a), 0) && IS(ev_take(fd), set->masked.b) &&
+	       IS(ev_notify(fd, set->folded.a), 0) && IS(ev_take(fd), set->folded.b) &&
+	       IS(ev_notify_settled(fd, set->folded.a), 0) && is_idle(fd) &&
+	       IS(ev_notify_settled(fd, set->pending.a), 0) && IS(ev_poll(fd), EV_POLL_EVENT);
+}
+
+static bool open_set(struct set *set)
+{
+	set->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	return IS(ev_connect_many(set->fd, set->pairs, 4), 0);
+}
+
+/* The set is as arrange() left it; all enabled again afterwards. */
+static bool is_arranged(const struct set *set)
+{
+	int fd = set->fd;
+
+	return IS(ev_poll(fd), EV_POLL_EVENT) && IS(ev_take(fd), set->pending.b) &&
+	       is_idle(fd) && IS(ev_enable(fd, set->pending.b), 4) &&
+	       IS(ev_enable(fd, set->masked.b), 4) && is_idle(fd) && IS(ev_enable(fd, set->folded.b), 4) &&
+	       IS(ev_take(fd), set->folded.b) && IS(ev_enable(fd, set->folded.b), 4) &&
+	       is_idle(fd) && IS(ev_ping(fd, fd, &set->quiet), 0) &&
+	       IS(ev_ping(fd, fd, &set->masked), 0) && IS(ev_ping(fd, fd, &set->folded), 0);
+}
+
+static struct set sets[3];
+static struct set * const low = &sets[0];	/* has numbers that the kernel gets */
+static struct set * const again = &sets[1];	/* binds its lost numbers again */
+static struct set * const high = &sets[2];	/* has numbers that another file gets */
+static int low_ports;				/* how many of low's numbers CPU 1 had */
+static unsigned int virq_port, static_port;	/* high's */
+static struct file limited, overflow, fresh;
+static struct file told;	/* a page's unmapping is notified on its port a */
+static int many_fd;
+static int many[MANY_PORTS], many_size;		/* its ring */
+
+/* Threads that wait for an event of a file. */
+static struct waiting {
+	short poll;
+	struct file file;
+	struct ev_sleeper sleeper;
+} waiting[] = { { .poll = 0 }, { .poll = POLLIN } };
+
+#define for_each_waiting(w) for (w = waiting; w < waiting + ARRAY_SIZE(waiting); w++)
+
+/* Whether it is woken, by @port, which is enabled again. */
+static bool is_woken(struct waiting *w, unsigned int port)
+{
+	int ms;
+
+	for (ms = 0; ms < EV_GUARD_MS && !w->sleeper.done; ms++)
+		usleep(1000);
+	return IS(w->sleeper.done, true) && IS(w->sleeper.ret, w->poll ?: 4) &&
+	       IS(w->poll ? ev_take(w->file.fd) : (int)w->sleeper.port, port) &&
+	       IS(ev_enable(w->file.fd, port), 4);
+}
+
+/* How many slots the file's ring has; 0 if it does not say. */
+static int ring_size(int fd)
+{
+	char path[64], text[512] = "", *line;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	ev_read_file(path, text, sizeof(text));
+	line = strstr(text, "evtchn-ring:");
+	return line ? atoi(strchr(line, '/') + 1) : 0;
+}
+
+static bool open_many(void)
+{
+	int i;
+
+	/* Its irqs are called after the task that opened the file. */
+	prctl(PR_SET_NAME, strchr(MANY_IRQS, ':') + 1);
+	many_fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	prctl(PR_SET_NAME, "restore");
+	for (i = 0; i < MANY_PORTS; i++) {
+		many[i] = ev_bind_unbound(many_fd, EV_SELF);
+		if (!IS(many[i] > 0, 1))
+			return false;
+	}
+	many_size = ring_size(many_fd);
+	return IS(many[MANY_PORTS - 1] > FIRST_PAGE, 1) &&
+	       IS(many_size >= MANY_PORTS, 1) && IS(ev_count_irqs(MANY_IRQS), MANY_PORTS);
+}
+
+/* A page that dom0 may map, whose unmapping is an event on told.pair.b. */
+static int grant_fd;
+static void *granted;
+
+static bool open_grant(void)
+{
+	struct ioctl_gntalloc_alloc_gref alloc = { .domid = 0, .count = 1 };
+	struct ioctl_gntalloc_unmap_notify notify = {
+		.action = UNMAP_NOTIFY_SEND_EVENT,
+		.event_channel_port = told.pair.a,
+	};
+
+	grant_fd = open(GNTALLOC, O_RDWR | O_CLOEXEC);
+	if (!IS(ev_ioctl(grant_fd, IOCTL_GNTALLOC_ALLOC_GREF, &alloc), 0))
+		return false;
+	granted = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, grant_fd, alloc.index);
+	notify.index = alloc.index;
+	return IS(granted == MAP_FAILED, 0) &&
+	       IS(ev_ioctl(grant_fd, IOCTL_GNTALLOC_SET_UNMAP_NOTIFY, &notify), 0);
+}
+
+static bool close_grant(void)
+{
+	return IS(munmap(granted, PAGE), 0) && IS(close(grant_fd), 0);
+}
+
+/* Whether the claim that is looked at holds. */
+static bool ok;
+
+static void files_are_bound(void)
+{
+	bool had[MAX_PORTS];
+	struct waiting *w;
+	int i;
+
+	/* CPU 1 gets its numbers again after a restore, but low has them until then. */
+	for (i = 1; i < MAX_PORTS; i++)
+		had[i] = is_kernels(i);
+	ok &= IS(ev_write_file(CPU1_ONLINE, "0"), 0) && open_set(low);
+	for (i = 0; i < 8; i++)
+		low_ports += low->ports[i] < MAX_PORTS && had[low->ports[i]];
+	ok &= IS(ev_write_file(CPU1_ONLINE, "1"), 0);
+	ok &= IS(low_ports > 0, 1) && open_set(again) && open_set(high);
+	for (i = 0; i < ARRAY_SIZE(sets); i++)
+		ok &= arrange(&sets[i]);
+
+	virq_port = ev_bind_virq(high->fd, VIRQ_XENOPROF);
+	/* A port that no file has: what a domain's builder leaves for a program. */
+	static_port = ev_xen_alloc_unbound(EV_SELF);
+	ok &= IS((int)virq_port > 0, 1) && IS(ev_bind_static(high->fd, static_port), 0);
+	ok &= open_file(&limited, O_NONBLOCK) && IS(ev_restrict(limited.fd, 1), 0);
+	ok &= open_file(&overflow, O_NONBLOCK);
+	for (i = 0; i < 1000 && ev_poll(overflow.fd) != POLLERR; i++)
+		ok &= IS(ev_notify_settled(overflow.fd, overflow.pair.a), 0) &&
+		      IS(ev_enable(overflow.fd, overflow.pair.b), 4);
+	for_each_waiting(w)
+		ok &= open_file(&w->file, 0) &&
+		      IS(ev_sleeper_start(&w->sleeper, w->file.fd, w->poll), 0);
+	/* What a restore must not do to the port's next owner. */
+	ok &= open_file(&told, O_NONBLOCK) && open_grant() && is_idle(told.fd) &&
+	      close_grant() && IS(ev_take(told.fd), told.pair.b) &&
+	      IS(ev_enable(told.fd, told.pair.b), 4) && answers(&told) && open_grant();
+	/* They have the highest numbers, so that the others need no more room. */
+	ok &= open_many();
+}
+
+/* Says on the console what is wanted, and waits until it was done. */
+static void ask_for(const char *what)
+{
+	char line[256], answer[32];
+	static int number;
+
+	dprintf(fileno(console), "\n@%s %d\n", what, ++number);
+	snprintf(answer, sizeof(answer), "done %d\n", number);
+	/* Is the end, if nobody does it. */
+	alarm(ANSWER_S);
+	while (fgets(line, sizeof(line), console)) {
+		if (!strcmp(line, answer)) {
+			alarm(0);
+			return;
+		}
+	}
+	ksft_exit_fail_msg("no answer to \"%s\" on " CONSOLE "\n", what);
+}
+
+static void nothing_is_lost_by_a_cancelled_suspend(void)
+{
+	struct waiting *w;
+	int i;
+
+	ask_for("checkpoint");
+	for (i = 0; i < ARRAY_SIZE(sets); i++)
+		ok &= is_arranged(&sets[i]);
+	ok &= answers(&limited) && IS(ev_bind_unbound(limited.fd, EV_SELF), -EACCES);
+	ok &= IS(ev_poll(overflow.fd), POLLERR);
+	ok &= IS(ev_notify(high->fd, virq_port), 0);
+	ok &= IS(ev_notify(high->fd, static_port), 0);
+	ok &= IS(ev_notify(many_fd, many[MANY_PORTS - 1]), 0);
+	ok &= IS(ev_count_irqs(MANY_IRQS), MANY_PORTS) && answers(&told);
+	for_each_waiting(w)
+		ok &= IS(w->sleeper.done, false) &&
+		      IS(ev_notify(w->file.fd, w->file.pair.a), 0) &&
+		      is_woken(w, w->file.pair.b);
+}
+
+static void restore_gives_numbers_of_lost_ports_to_the_kernel(void)
+{
+	int i, taken = 0;
+	struct waiting *w;
+
+	for (i = 0; i < ARRAY_SIZE(sets); i++)
+		ok &= arrange(&sets[i]);
+	for_each_waiting(w)
+		ok &= IS(ev_sleeper_start(&w->sleeper, w->file.fd, w->poll), 0);
+	ask_for("restore");
+
+	for (i = 1; i < MAX_PORTS; i++)
+		ev_xen_query(i, &kernels[i]);
+	for (i = 0; i < 8; i++)
+		taken += is_kernels(low->ports[i]);
+	ok &= IS(taken, low_ports);
+}
+
+static void notify_of_lost_port_is_enotconn(void)
+{
+	struct waiting *w;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(sets) * 8; i++)
+		ok &= IS(ev_notify(sets[i / 8].fd, sets[i / 8].ports[i % 8]), -ENOTCONN);
+	ok &= IS(ev_notify(high->fd, virq_port), -ENOTCONN);
+	ok &= IS(ev_notify(high->fd, static_port), -ENOTCONN);
+	ok &= IS(ev_notify(limited.fd, limited.pair.a), -ENOTCONN);
+	ok &= IS(ev_notify(overflow.fd, overflow.pair.a), -ENOTCONN);
+	for_each_waiting(w)
+		ok &= IS(ev_notify(w->file.fd, w->file.pair.a), -ENOTCONN);
+}
+
+static void events_from_before_are_read_and_written_to_no_avail(void)
+{
+	int i;
+
+	/* low keeps its event. */
+	for (i = 1; i < ARRAY_SIZE(sets); i++)
+		ok &= IS(ev_poll(sets[i].fd), EV_POLL_EVENT) &&
+		      IS(ev_take(sets[i].fd), sets[i].pending.b) && is_idle(sets[i].fd);
+	ok &= IS(ev_write(high->fd, high->ports, sizeof(high->ports)), sizeof(high->ports)) &&
+	      IS(ev_enable(high->fd, high->folded.b), 4) &&
+	      IS(ev_enable(high->fd, static_port), 4) && is_idle(high->fd);
+	/* The kernel's ports now, and one of the events is still there. */
+	ok &= IS(ev_write(low->fd, low->ports, sizeof(low->ports)), sizeof(low->ports));
+	ev_settle();
+	ok &= IS(ev_poll(low->fd), EV_POLL_EVENT);
+}
+
+static void sleepers_overflow_and_restriction_stay(void)
+{
+	struct waiting *w;
+	unsigned int port;
+
+	ev_settle();
+	for_each_waiting(w)
+		ok &= IS(w->sleeper.done, false);
+	ok &= IS(ev_poll(overflow.fd), POLLERR) &&
+	      IS(ev_read(overflow.fd, &port, sizeof(port)), -EFBIG) &&
+	      IS(ev_reset(overflow.fd), 0) && IS(ev_enable(overflow.fd, overflow.pair.b), 4) &&
+	      is_idle(overflow.fd);
+	ok &= IS(ev_restrict(limited.fd, 2), -EACCES) &&
+	      IS(ev_bind_unbound(limited.fd, EV_SELF), -EACCES) &&
+	      IS(ev_bind_virq(limited.fd, VIRQ_XENOPROF), -EACCES) &&
+	      IS(ev_bind_interdomain(limited.fd, EV_SELF, 1), -EACCES) &&
+	      IS(ev_unbind(limited.fd, limited.pair.a), 0) &&
+	      IS(ev_unbind(limited.fd, limited.pair.a), -ENOTCONN);
+}
+
+/* Every so many of them, low and high ones, from @first on. */
+static void unbind_some_of_many(int first)
+{
+	int i, ret;
+
+	for (i = first; i < MANY_PORTS; i += 200) {
+		ok &= IS(ev_unbind(many_fd, many[i]), 0);
+		ret = ev_unbind(many_fd, many[i]);
+		/* Then it is one that the file has not, or an unknown number. */
+		ok &= IS(ret, many[i] >= FIRST_PAGE && ret == -EINVAL ? ret : -ENOTCONN);
+	}
+}
+
+static void unbind_and_close_of_lost_port_leave_the_kernels(void)
+{
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		/* These two are left to close(). */
+		if (low->ports[i] == low->quiet.a || low->ports[i] == low->masked.a)
+			continue;
+		ok &= IS(ev_unbind(low->fd, low->ports[i]), 0);
+		ok &= IS(ev_unbind(low->fd, low->ports[i]), -ENOTCONN);
+	}
+	/* With its port goes an event, also a lost one's. */
+	ok &= is_idle(low->fd) && kernel_is_undisturbed();
+	ok &= IS(is_kernels(low->quiet.a) + is_kernels(low->masked.a), 2) &&
+	      IS(close(low->fd), 0);
+	unbind_some_of_many(0);
+	unbind_some_of_many(MANY_PORTS - 1);
+}
+
+/* Binds the lowest free ports, until @pair is what the next two were before. */
+static bool bind_lost_numbers(struct file *file, const struct ev_pair *pair)
+{
+	int i, next = 0;
+
+	for (i = 0; i < MAX_PORTS; i++) {
+		next = ev_xen_alloc_unbound(EV_SELF);
+		ev_xen_close(next);
+		if (next >= (int)pair->a || !IS(ev_bind_unbound(file->fd, EV_SELF) > 0, 1))
+			break;
+	}
+	return IS(ev_connect(file->fd, file->fd, &file->pair), 0) &&
+	       IS(file->pair.a, pair->a) && IS(file->pair.b, pair->b) && answers(file);
+}
+
+/* A number that a file has lost and got again is the new port's. */
+static void lost_number_is_bound_again_by_its_file(void)
+{
+	struct file file = { .fd = again->fd };
+	int port;
+
+	port = ev_bind_virq(high->fd, VIRQ_XENOPROF);
+	ok = IS(port > 0, 1) && IS(ev_unbind(high->fd, port), 0) &&
+	     bind_lost_numbers(&file, &again->quiet) &&
+	     IS(ev_unbind(file.fd, file.pair.b), 0) &&
+	     IS(ev_notify(file.fd, file.pair.b), -ENOTCONN) &&
+	     IS(ev_xen_status(file.pair.b), EV_CLOSED) &&
+	     /* And now the lost one. */
+	     IS(ev_unbind(file.fd, file.pair.b), 0) &&
+	     IS(ev_unbind(file.fd, file.pair.b), -ENOTCONN) &&
+	     /* The lost one of the other number is left to close(). */
+	     IS(ev_unbind(file.fd, file.pair.a), 0) &&
+	     IS(ev_xen_status(file.pair.a), EV_CLOSED) && is_idle(file.fd);
+}
+
+static void lost_number_of_another_file_is_that_files(void)
+{
+	unsigned int a = high->quiet.a, b = high->quiet.b;
+
+	fresh.fd = ev_open(O_CLOEXEC | O_NONBLOCK);
+	ok = bind_lost_numbers(&fresh, &high->quiet) &&
+	     IS(ev_notify(high->fd, a), -ENOTCONN) && is_idle(fresh.fd) &&
+	     /* Nor does the one that lost it enable it for its owner. */
+	     IS(ev_notify(fresh.fd, a), 0) && IS(ev_take(fresh.fd), b) &&
+	     IS(ev_notify_settled(fresh.fd, a), 0) && IS(ev_enable(high->fd, b), 4) &&
+	     is_idle(fresh.fd) && is_idle(high->fd) && IS(ev_enable(fresh.fd, b), 4) &&
+	     IS(ev_take(fresh.fd), b) && IS(ev_enable(fresh.fd, b), 4) &&
+	     IS(ev_unbind(high->fd, a), 0) && IS(ev_unbind(high->fd, a), -ENOTCONN) &&
+	     answers(&fresh) && IS(ev_unbind(high->fd, static_port), 0) &&
+	     IS(ev_unbind(high->fd, static_port), -ENOTCONN) &&
+	     /* With b still lost. */
+	     IS(close(high->fd), 0) && answers(&fresh) &&
+	     IS(ev_unbind(fresh.fd, b), 0) && IS(ev_unbind(fresh.fd, b), -ENOTCONN);
+}
+
+static void sleepers_are_woken_by_new_ports(void)
+{
+	struct waiting *w;
+
+	for_each_waiting(w) {
+		w->file.pair.a = ev_bind_unbound(w->file.fd, EV_SELF);
+		/* Which has an event at once. */
+		w->file.pair.b = ev_bind_interdomain(w->file.fd, EV_SELF, w->file.pair.a);
+		ok &= IS((int)w->file.pair.b > 0, 1) && is_woken(w, w->file.pair.b) &&
+		      answers(&w->file);
+	}
+}
+
+/*
+ * A program that knows nothing of it binds anew, and keeps the file: after many
+ * restores it would have nothing but lost ports.
+ */
+static void lost_ports_have_no_irqs_nor_room_once_their_file_binds(void)
+{
+	int i;
+
+	ok &= IS(ev_bind_unbound(many_fd, EV_SELF) > 0, 1) && IS(ev_count_irqs(MANY_IRQS), 1);
+	unbind_some_of_many(100);
+	for (i = 1; i < MANY_PORTS && ok; i++)
+		ok &= IS(ev_bind_unbound(many_fd, EV_SELF) > 0, 1);
+	ok &= IS(ring_size(many_fd), many_size) && IS(close(many_fd), 0) &&
+	      IS(ev_count_irqs(MANY_IRQS), 0);
+}
+
+/* The page's notification was for the port that the number was lost by. */
+static void unmapping_leaves_the_ports_next_owner(void)
+{
+	struct file next = { .fd = ev_open(O_CLOEXEC | O_NONBLOCK) };
+
+	ok = bind_lost_numbers(&next, &told.pair) && IS(ev_unbind(told.fd, told.pair.a), 0) &&
+	     answers(&next) && close_grant() && is_idle(next.fd) &&
+	     IS(ev_xen_status(next.pair.a), EV_INTERDOMAIN) && answers(&next) &&
+	     IS(close(told.fd), 0) && answers(&next) && IS(ev_unbind(next.fd, next.pair.a), 0) &&
+	     IS(ev_xen_status(next.pair.a), EV_CLOSED) && IS(close(next.fd), 0);
+}
+
+static void every_file_closes_and_the_log_is_clean(void)
+{
+	int fds[] = { waiting[0].file.fd, waiting[1].file.fd, again->fd, limited.fd,
+		      overflow.fd, fresh.fd };
+	static char record[EV_LOG_RECORD];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(fds); i++)
+		ok &= IS(close(fds[i]), 0);
+	ok &= IS(ev_ping_fresh(), 0);
+	ok &= IS(ev_log_trouble(record), 0);
+	if (record[0])
+		ksft_print_msg("%.200s\n", record);
+}
+
+#define CLAIM(name)	{ #name, name }
+
+static const struct {
+	const char *name;
+	void (*look)(void);
+} claims[] = {
+	CLAIM(files_are_bound),
+	CLAIM(nothing_is_lost_by_a_cancelled_suspend),
+	CLAIM(restore_gives_numbers_of_lost_ports_to_the_kernel),
+	CLAIM(notify_of_lost_port_is_enotconn),
+	CLAIM(events_from_before_are_read_and_written_to_no_avail),
+	CLAIM(sleepers_overflow_and_restriction_stay),
+	CLAIM(unbind_and_close_of_lost_port_leave_the_kernels),
+	CLAIM(lost_number_is_bound_again_by_its_file),
+	CLAIM(lost_number_of_another_file_is_that_files),
+	CLAIM(sleepers_are_woken_by_new_ports),
+	CLAIM(lost_ports_have_no_irqs_nor_room_once_their_file_binds),
+	CLAIM(unmapping_leaves_the_ports_next_owner),
+	CLAIM(every_file_closes_and_the_log_is_clean),
+};
+
+int main(void)
+{
+	char dom0s[64] = "";
+	struct termios mode;
+	int i;
+
+	ev_begin();
+	ksft_print_header();
+	if (!ev_read_file("/proc/xen/capabilities", dom0s, sizeof(dom0s)) && dom0s[0])
+		ksft_exit_skip("in dom0, which cannot be saved\n");
+	console = fopen(CONSOLE, "r+e");
+	if (!console || tcgetattr(fileno(console), &mode))
+		ksft_exit_skip("no " CONSOLE ", the domain's console\n");
+	if (access(GNTALLOC, R_OK | W_OK) || access(CPU1_ONLINE, W_OK))
+		ksft_exit_skip("no " GNTALLOC " (CONFIG_XEN_GRANT_DEV_ALLOC), or no " CPU1_ONLINE "\n");
+	if (ev_xen_missing)
+		ksft_exit_skip("%s (xen_privcmd.unrestricted=1)\n", ev_xen_missing);
+	mode.c_lflag &= ~ECHO;
+	tcsetattr(fileno(console), TCSANOW, &mode);
+	ksft_set_plan(ARRAY_SIZE(claims));
+	for (i = 0; i < ARRAY_SIZE(claims); i++) {
+		ok = true;
+		claims[i].look();
+		ok &= kernel_is_undisturbed();
+		ksft_test_result(ok, "restore.%s\n", claims[i].name);
+	}
+	ksft_finished();
+}

@@ -5,18 +5,11 @@
  *
  *   fail	the callback that returns -EBUSY: freeze, poweroff, poweroff_late or
  *		poweroff_noirq. The last three end a hibernation whose image is
- *		written already, on its way to power-off.
+ *		written already. The very last one always fails: no hibernation by
+ *		the firmware (platform in /sys/power/disk) comes to a power-off.
  *   seen	what was written to it, and after it the callbacks that ran since
- *
- * While the module is loaded, no hibernation by the firmware (platform in
- * /sys/power/disk) comes to a power-off: if none of the others is to fail,
- * poweroff_noirq does.
  */
-#include <linux/device.h>
-#include <linux/errno.h>
-#include <linux/init.h>
 #include <linux/module.h>
-#include <linux/moduleparam.h>
 #include <linux/platform_device.h>
 #include <linux/pm.h>
 #include <linux/string.h>
@@ -37,35 +30,17 @@ static int step(const char *name)
 	return sysfs_streq(fail, name) ? -EBUSY : 0;
 }
 
-static int pm_freeze(struct device *dev)
-{
-	return step("freeze");
-}
+#define STEP(name) static int pm_##name(struct device *dev) { return step(#name); }
 
-static int pm_thaw(struct device *dev)
-{
-	return step("thaw");
-}
-
-static int pm_poweroff(struct device *dev)
-{
-	return step("poweroff");
-}
-
-static int pm_poweroff_late(struct device *dev)
-{
-	return step("poweroff_late");
-}
+STEP(freeze)
+STEP(thaw)
+STEP(poweroff)
+STEP(poweroff_late)
+STEP(restore)
 
 static int pm_poweroff_noirq(struct device *dev)
 {
-	step("poweroff_noirq");
-	return -EBUSY;
-}
-
-static int pm_restore(struct device *dev)
-{
-	return step("restore");
+	return step("poweroff_noirq") ?: -EBUSY;
 }
 
 static const struct dev_pm_ops pm_ops = {
@@ -88,24 +63,23 @@ static struct platform_device *pm_device;
 
 static int __init pm_init(void)
 {
-	int rc = platform_driver_register(&pm_driver);
+	int rc;
 
-	if (rc)
-		return rc;
-	pm_device = platform_device_register_simple(KBUILD_MODNAME,
-						    PLATFORM_DEVID_NONE, NULL, 0);
-	if (IS_ERR(pm_device)) {
-		platform_driver_unregister(&pm_driver);
+	pm_device = platform_device_register_simple(KBUILD_MODNAME, PLATFORM_DEVID_NONE,
+						    NULL, 0);
+	if (IS_ERR(pm_device))
 		return PTR_ERR(pm_device);
-	}
-	return 0;
+	rc = platform_driver_register(&pm_driver);
+	if (rc)
+		platform_device_unregister(pm_device);
+	return rc;
 }
 module_init(pm_init);
 
 static void __exit pm_exit(void)
 {
-	platform_device_unregister(pm_device);
 	platform_driver_unregister(&pm_driver);
+	platform_device_unregister(pm_device);
 }
 module_exit(pm_exit);
 
