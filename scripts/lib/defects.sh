@@ -12,7 +12,7 @@ D3||evtchn_defects_test:d3_
 D4|--restore|evtchn_restore_test
 D6||evtchn_defects_test:d6_
 D7||evtchn_defects_test:d7_
-D8|--delay|evtchn_wakeup_test
+D8|--delay|evtchn_defects_test:d8_
 D9||evtchn_defects_test:d9_
 D10||evtchn_defects_test:d10_
 D11||evtchn_defects_test:d11_
@@ -25,7 +25,7 @@ D18||evtchn_defects_test:d18_
 "
 # With --all only, for their kernels take long to build.
 LONG_DEFECTS="
-D5|--kernel debug|evtchn_fail_nth_test:d5_
+D5|--kernel debug|evtchn_fail_test:d5_
 D13|--kernel kcsan|evtchn_storm_test
 "
 

@@ -72,6 +72,6 @@ check_refusals() {
 	refused 'there is no program' -- /nonexistent
 	refused 'is not static' -- "$(command -v gcc)"
 	refused 'there is no selftest' --only nonsense
-	refused 'begins with nonsense; they are' --only evtchn_info_test:nonsense
+	refused 'begins with nonsense; they are' --only evtchn_storm_test:nonsense
 	XEN_EVTCHN_CACHE=/proc/nowhere refused 'cannot create|No such file' --fetch-only
 }
