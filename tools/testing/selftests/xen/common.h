@@ -130,7 +130,7 @@ struct ev_sleeper {
 	int fd;
 	short poll;		/* events to poll for; 0 to read */
 	atomic_int tid;
-	atomic_bool done;
+	atomic_int done;
 	int ret;
 	unsigned int port;
 };

@@ -149,7 +149,7 @@ TEST_F(move, no_event_is_lost_while_irqs_change_their_cpu)
 	self->stop = true;
 	pthread_join(mover, NULL);
 	TH_LOG("%d moves", self->moves);
-	EXPECT_GT(self->moves, PAIRS);
+	EXPECT_GT(atomic_load(&self->moves), PAIRS);
 }
 
 TEST_F(move, no_event_is_lost_while_a_cpu_comes_and_goes)

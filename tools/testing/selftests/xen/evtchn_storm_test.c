@@ -367,7 +367,7 @@ TEST_F(storm, an_event_is_read_by_one_of_many_readers)
 		self->storm.slots[i + 1] = pair.b;
 	}
 	ASSERT_EQ(0, run(self->workers, read_round, 1500, notify_round, 1500));
-	EXPECT_GT(self->storm.events, 0);
+	EXPECT_GT(atomic_load(&self->storm.events), 0);
 	/* 48 ports, each at most once in the ring of 64. */
 	ev_settle();
 	EXPECT_EQ(0, ev_poll(self->storm.fds[0]) & POLLERR);
