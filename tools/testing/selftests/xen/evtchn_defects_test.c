@@ -280,7 +280,7 @@ static void wake_reader(struct __test_metadata *_metadata, struct reader *reader
 	reader->stop = true;
 	ASSERT_EQ(0, ev_notify(peer, pairs[0].a));
 	ASSERT_EQ(0, pthread_join(thread, NULL));
-	ASSERT_EQ(0, reader->error);
+	ASSERT_EQ(0, atomic_load(&reader->error));
 }
 
 TEST(d8_reader_is_woken_by_every_event)
