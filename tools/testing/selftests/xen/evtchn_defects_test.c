@@ -11,7 +11,6 @@
  * run it where the domain may go down. It takes nothing else from others.
  */
 #include <glob.h>
-#include <linux/types.h>
 #include <linux/userfaultfd.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -28,6 +27,14 @@
  * many of these tests.
  */
 #define GUARD_MS	(EV_GUARD_MS / 2)
+
+#define becomes_true(condition) ({					\
+	int looks = GUARD_MS / 10;					\
+									\
+	while (!(condition) && --looks)					\
+		usleep(10000);						\
+	looks > 0;							\
+})
 
 FIXTURE(files)
 {
@@ -180,7 +187,6 @@ TEST_F(files, d6_number_that_is_bound_already_costs_no_binding)
 	}
 	close_file(&self->fd);
 	close_file(&self->other);
-	/* All that this test had are closed. */
 	EXPECT_EQ(loopbacks - 4, ev_xen_count_loopbacks());
 	EXPECT_EQ(0, ev_ping_fresh());
 }
@@ -221,7 +227,6 @@ TEST_F(files, d7_static_of_number_without_port_is_an_error)
 
 /* Several ports, so that one is stored while another is read. */
 #define WAKE_PAIRS	4
-#define WAKE_ROUNDS	50
 
 enum { WAIT_READ, WAIT_EPOLL, WAIT_EDGE, WAITS };
 static const char * const waits[] = { "read", "epoll", "edge-triggered epoll" };
@@ -261,18 +266,17 @@ static void *read_for_ever(void *arg)
 static void wake_reader(struct __test_metadata *_metadata, struct reader *reader,
 			int peer, struct ev_pair *pairs)
 {
-	int i, ms, sent = reader->taken, last = sent + WAKE_ROUNDS * WAKE_PAIRS;
+	int i, sent = reader->taken, last = sent + 50 * WAKE_PAIRS;
 	pthread_t thread;
 
 	reader->stop = false;
 	ASSERT_EQ(0, pthread_create(&thread, NULL, read_for_ever, reader));
-	/* All are taken before the next ones, or two become one event. */
-	for (; sent < last; sent += WAKE_PAIRS) {
+	while (sent < last) {
 		for (i = 0; i < WAKE_PAIRS; i++)
 			ASSERT_EQ(0, ev_notify(peer, pairs[i].a));
-		for (ms = 0; reader->taken < sent + WAKE_PAIRS && ms < GUARD_MS; ms++)
-			usleep(1000);
-		ASSERT_LT(ms, GUARD_MS)
+		/* All are taken before the next ones, or two become one event. */
+		sent += WAKE_PAIRS;
+		ASSERT_TRUE(becomes_true(reader->taken >= sent))
 			TH_LOG("%s, CPU %d, error %d: no wake-up, and there is %s event",
 			       waits[reader->wait], reader->cpu, reader->error,
 			       ev_poll(reader->fd) & POLLIN ? "an" : "no");
@@ -292,7 +296,7 @@ TEST(d8_reader_is_woken_by_every_event)
 	struct ev_pair pairs[WAKE_PAIRS];
 
 	for (reader.wait = 0; reader.wait < WAITS; reader.wait++) {
-		reader.fd = ev_open(O_CLOEXEC | (reader.wait == WAIT_READ ? 0 : O_NONBLOCK));
+		reader.fd = ev_open(reader.wait == WAIT_READ ? 0 : O_NONBLOCK);
 		peer = ev_open(O_CLOEXEC);
 		for (i = 0; i < WAKE_PAIRS; i++)
 			ASSERT_EQ(0, ev_connect(peer, reader.fd, &pairs[i]));
@@ -408,7 +412,7 @@ FIXTURE_SETUP(shared)
 	ASSERT_NE(MAP_FAILED, self->request);
 	self->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	/* Where Xen's calls do not work, this may sleep for ever. */
-	self->privcmd = ev_xen_missing ? -1 : open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
+	self->privcmd = ev_xen_missing ? -1 : open("/dev/xen/privcmd", O_RDWR);
 }
 
 FIXTURE_TEARDOWN(shared)
@@ -434,16 +438,14 @@ static int sharer_events(struct _test_data_shared *self)
 /* The second handler gets one event, and not two: 0 or -errno. */
 static int serve(struct _test_data_shared *self)
 {
-	int ms, ret, before = sharer_events(self), n = before;
+	int ret, before = sharer_events(self);
 	uint64_t count;
 
 	if (!self->assigned) {
 		ret = ev_notify(self->peer, self->pair.b);
-		for (ms = 0; !ret && n == before && ms < GUARD_MS; ms++) {
-			usleep(1000);
-			n = sharer_events(self);
-		}
-		return ret ?: n == before ? -ETIMEDOUT : n == before + 1 ? 0 : -EOVERFLOW;
+		if (ret || !becomes_true(sharer_events(self) != before))
+			return ret ?: -ETIMEDOUT;
+		return sharer_events(self) == before + 1 ? 0 : -EOVERFLOW;
 	}
 
 	/* An event without a request comes first: that must be no end, either. */
@@ -468,12 +470,12 @@ static int serve(struct _test_data_shared *self)
 static void serve_after(struct __test_metadata *_metadata, struct _test_data_shared *self,
 			bool privcmd)
 {
-	int way, i, ret;
+	int way, i;
 
 	for (way = 0; way < 4; way++) {
 		bool masked = way & 1, by_close = way & 2;
+		int ret = share(self, privcmd);
 
-		ret = share(self, privcmd);
 		if (missing(ret))
 			SKIP(return, "%s", missing(ret));
 		ASSERT_EQ(0, ret);
@@ -508,26 +510,28 @@ static void serve_after(struct __test_metadata *_metadata, struct _test_data_sha
 static void serve_before_write(struct __test_metadata *_metadata,
 			       struct _test_data_shared *self, bool privcmd)
 {
-	int i, ret = share(self, privcmd);
+	int n, i, ret = share(self, privcmd);
+	unsigned int ports[4];
 
 	if (missing(ret))
 		SKIP(return, "%s", missing(ret));
 	ASSERT_EQ(0, ret);
 	ASSERT_EQ(0, sharer_do("eoi 1"));
-	/* More than the ring has slots. */
-	for (i = 0; i < 100; i++)
-		ASSERT_EQ(0, serve(self));
-	ev_settle();
-	/* The file sees one event before its first write, and one after it. */
-	for (i = 0; i < 2; i++) {
-		EXPECT_EQ(self->pair.a, ev_take(self->fd));
+	/* More than one, and more than the ring has slots. */
+	for (n = 2; n <= 100; n += 98) {
+		for (i = 0; i < n; i++)
+			ASSERT_EQ(0, serve(self));
+		/* The file sees one event before its write, and one after it. */
+		for (i = 0; i < 2; i++) {
+			ASSERT_EQ(POLLIN, ev_wait(self->fd));
+			ev_settle();
+			ASSERT_EQ(4, ev_read(self->fd, ports, sizeof(ports)));
+			EXPECT_EQ(self->pair.a, ports[0]);
+			EXPECT_EQ(4, ev_enable(self->fd, self->pair.a));
+		}
+		ev_settle();
 		EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
-		EXPECT_EQ(4, ev_enable(self->fd, self->pair.a));
 	}
-	ev_settle();
-	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
-	EXPECT_EQ(0, serve(self));
-	EXPECT_EQ(self->pair.a, ev_take(self->fd));
 }
 
 /* D9: UNBIND and close disabled the line for the other handler, too. */
@@ -560,12 +564,13 @@ TEST_F(shared, a5_privcmd_is_served_before_the_write)
 TEST_F(shared, a6_eois_of_all_cpus_at_once_are_harmless)
 {
 	char record[EV_LOG_RECORD] = "";
+	time_t end = time(NULL) + 20;
 	int i, ret, trouble = 0;
 
 	ASSERT_EQ(0, share(self, false));
 	ASSERT_EQ(0, ev_unbind(self->fd, self->pair.a));
 	/* A list that is spoiled ends the kernel sooner or later: stop before. */
-	for (i = 1; i <= 50 && trouble != 1; i++) {
+	for (i = 1; i <= 50 && trouble != 1 && time(NULL) < end; i++) {
 		ret = sharer_do("race %u 20", self->pair.b);
 		trouble = ev_log_trouble(record);
 		EXPECT_NE(1, trouble)
@@ -610,8 +615,7 @@ TEST_F(files, d12_unbind_takes_the_unread_event_along)
 	static const int gone[] = { 3, 0, 6 }, kept[] = { 1, 2, 4, 5 };
 	unsigned int ports[8];
 	struct ev_pair pairs[7];
-	int a, b;
-	size_t i;
+	int i, a, b;
 
 	close_file(&self->fd);
 	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
@@ -638,10 +642,7 @@ TEST_F(files, d12_unbind_takes_the_unread_event_along)
 	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
 }
 
-/*
- * D15: what a file costs was charged to nobody. Of what a port costs, the core's
- * part is the larger one and always was, so that files are compared.
- */
+/* D15: what a file, its ring and its ports cost was charged to nobody. */
 
 #define CHARGED		400
 
@@ -705,8 +706,9 @@ TEST(d15_files_and_rings_are_charged_and_uncharged)
 
 	TH_LOG("bytes: %ld %ld %ld %ld %ld", null, files, one_ring, rings, again);
 	EXPECT_GT(null, 0);
-	/* A file of ours takes more, and a ring this at the least. */
+	/* This much at the least. */
 	EXPECT_GE(files - null, CHARGED * 128);
+	EXPECT_GE(one_ring - files, CHARGED * 32);
 	EXPECT_GE(rings - one_ring, CHARGED * 64 * 4);
 	EXPECT_LE(again - null, CHARGED * 64);
 }
@@ -749,7 +751,8 @@ FIXTURE_SETUP(held)
 	reg.range.len = self->size;
 	self->uffd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 	if (self->uffd < 0)
-		SKIP(return, "no userfaultfd for the kernel's faults: %s", strerror(errno));
+		SKIP(return, "no userfaultfd of the kernel's faults: %s",
+		     strerror(errno));
 	ASSERT_EQ(0, ioctl(self->uffd, UFFDIO_API, &api));
 	ASSERT_EQ(0, ioctl(self->uffd, UFFDIO_REGISTER, &reg));
 	ASSERT_EQ(0, renew_held(self));
@@ -841,7 +844,7 @@ static const struct late {
 	unsigned int arg[2];
 	int result;		/* 1: a port */
 	int restricted;		/* to EV_NO_DOMAIN meanwhile */
-} late_commands[] = {
+} lates[] = {
 	{ "BIND_VIRQ", IOCTL_EVTCHN_BIND_VIRQ, { 0xffff }, -EINVAL, -EACCES },
 	{ "BIND_INTERDOMAIN", IOCTL_EVTCHN_BIND_INTERDOMAIN, { EV_NO_DOMAIN, 1 },
 	  -ESRCH, -ESRCH },
@@ -851,7 +854,8 @@ static const struct late {
 	{ "BIND_STATIC", IOCTL_EVTCHN_BIND_STATIC, { ~0u }, -EINVAL, -EACCES },
 	{ "UNBIND", IOCTL_EVTCHN_UNBIND, { 0 }, -ENOTCONN, -ENOTCONN },
 	{ "NOTIFY", IOCTL_EVTCHN_NOTIFY, { 0 }, -ENOTCONN, -ENOTCONN },
-	{ "RESTRICT_DOMID", IOCTL_EVTCHN_RESTRICT_DOMID, { EV_NO_DOMAIN - 1 }, 0, -EACCES },
+	{ "RESTRICT_DOMID", IOCTL_EVTCHN_RESTRICT_DOMID, { EV_NO_DOMAIN - 1 },
+	  0, -EACCES },
 };
 
 static void run_late_commands(struct __test_metadata *_metadata,
@@ -861,13 +865,15 @@ static void run_late_commands(struct __test_metadata *_metadata,
 	const struct late *late;
 	bool in_time;
 
-	for (late = late_commands; late < late_commands + ARRAY_SIZE(late_commands); late++) {
-		struct job command = { .held = self, .cmd = late->cmd, .arg = self->page };
-		struct job others = { .held = self, .run = use_pair };
+	for (late = lates; late < lates + ARRAY_SIZE(lates); late++) {
+		struct job command = {
+			.held = self, .cmd = late->cmd, .arg = self->page,
+		};
+		struct job others = {
+			.held = self, .run = restricted ? NULL : use_pair,
+			.cmd = IOCTL_EVTCHN_RESTRICT_DOMID, .arg = &domain,
+		};
 
-		if (restricted)
-			others = (struct job) { .held = self, .arg = &domain,
-						.cmd = IOCTL_EVTCHN_RESTRICT_DOMID };
 		ASSERT_EQ(0, renew_held(self));
 		ASSERT_EQ(0, start_job(&command));
 		ASSERT_EQ(0, wait_for_fault(self));
@@ -877,8 +883,8 @@ static void run_late_commands(struct __test_metadata *_metadata,
 		ASSERT_TRUE(ends(command.thread));
 		ASSERT_TRUE(in_time || ends(others.thread));
 		ASSERT_TRUE(in_time)
-			TH_LOG("%s waits for the argument of %s", restricted ?
-			       "RESTRICT_DOMID" : "NOTIFY, read, write or bind", late->name);
+			TH_LOG("while %s waits, so does %s", late->name, restricted ?
+			       "RESTRICT_DOMID" : "NOTIFY, read, write or bind");
 		EXPECT_EQ(0, others.ret);
 		EXPECT_EQ(restricted ? late->restricted : late->result,
 			  command.ret > 0 ? 1 : command.ret)
@@ -911,16 +917,17 @@ TEST_F(held, a2_restriction_ends_what_it_forbids)
 /* D17: domain ids lost their upper half. */
 TEST_F(files, d17_domain_id_of_more_than_16_bits_is_einval)
 {
-	static const unsigned int high[] = { 0x10000, 0x7fff0000, 0xffff0000 };
+	static const unsigned int ids[] = {
+		0x10000, 0x7fff0000, 0xffff0000,
+		0x10000 | EV_SELF, 0x7fff0000 | EV_SELF, 0xffff0000 | EV_SELF,
+	};
 	int port = ev_bind_unbound(self->fd, EV_SELF);
 	size_t i;
 
 	ASSERT_GT(port, 0);
-	for (i = 0; i < ARRAY_SIZE(high); i++) {
-		EXPECT_EQ(-EINVAL, ev_bind_unbound(self->fd, high[i] | EV_SELF));
-		EXPECT_EQ(-EINVAL, ev_bind_interdomain(self->fd, high[i] | EV_SELF, port));
-		EXPECT_EQ(-EINVAL, ev_bind_unbound(self->fd, high[i]));
-		EXPECT_EQ(-EINVAL, ev_bind_interdomain(self->fd, high[i], port));
+	for (i = 0; i < ARRAY_SIZE(ids); i++) {
+		EXPECT_EQ(-EINVAL, ev_bind_unbound(self->fd, ids[i]));
+		EXPECT_EQ(-EINVAL, ev_bind_interdomain(self->fd, ids[i], port));
 	}
 	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
 	EXPECT_EQ(1, ev_is_alone(port));
@@ -983,18 +990,13 @@ TEST_F(held, d18_reader_that_waits_for_its_turn_obeys_signals)
 	struct ev_sleeper behind;
 	struct job reader;
 	bool in_time;
-	int ms;
 
 	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
 	ASSERT_EQ(0, start_late_reader(self, &reader));
 	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));
 	ASSERT_EQ(0, ev_sleeper_start(&behind, self->fd, 0));
-	/* Again, should it not have slept yet. */
-	for (ms = 0; !behind.done && ms < GUARD_MS; ms++) {
-		pthread_kill(behind.thread, SIGUSR1);
-		usleep(1000);
-	}
-	in_time = behind.done;
+	/* Again and again, should it not have slept yet. */
+	in_time = becomes_true(behind.done || pthread_kill(behind.thread, SIGUSR1));
 	ASSERT_EQ(0, serve_page(self, zeroes));
 	ASSERT_TRUE(ends(reader.thread));
 	ASSERT_TRUE(in_time)
@@ -1010,7 +1012,7 @@ TEST_F(held, d18_reader_that_waits_for_its_turn_obeys_signals)
 TEST_F(held, a11_second_reader_waits_if_it_may_and_gets_what_is_left)
 {
 	static const char * const cases[] = {
-		"there are two events", "another one comes meanwhile", "the first one faults",
+		"there are two events", "one comes meanwhile", "the first one faults",
 	};
 	struct uffdio_range range = { (uintptr_t)self->page, self->size };
 	struct ev_sleeper behind;
