@@ -28,7 +28,7 @@ program         run -- FILE: output, exit status and arguments come through unch
 crash           run tells a crashed guest, with its last words
 hang            run tells a hung guest
 refusals        run refuses what it cannot do, with the next step
-kunit           the ring does what a plain queue does, and loses no wake-up
+kunit           KUnit, in and outside Xen: the ring is a queue, and the driver owns what it owns
 "
 # Waits more than it works: begins before the guests and is told after them.
 IDLE_CHECK="
