@@ -155,8 +155,8 @@ check_series_steps() {
 			rm -f "$tree/$file"
 			[ ! -e "$repo/$file" ] || { mkdir -p "$tree/${file%/*}"; cp "$repo/$file" "$tree/$file"; }
 		done
-		objects=$(cd "$tree" && find drivers/xen -name ring_kunit.c | sed 's/c$/o/')
-		# shellcheck disable=SC2086 # none or one
+		objects=$(cd "$tree" && find drivers/xen -name '*_kunit.c' | sed 's/c$/o/')
+		# shellcheck disable=SC2086 # none, one or two
 		kmake "$tree" "$out" -s drivers/xen/ $objects > "$out.step" 2>&1 ||
 			{ cat "$out.step"; failed "drivers/xen does not build"; }
 		if [ -e "$tree/tools/testing/selftests/xen" ]; then
@@ -175,9 +175,9 @@ check_series_steps() {
 		last=$objects
 	done
 	[ -e "$out/drivers/xen/evtchn/core.o" ] || failed "the new driver was not built"
-	# The base, eight patches of the core, the ring's tests, the driver, privcmd,
-	# and the core without what the old one needed.
-	[ $kinds = 13 ] || failed "$kinds kernels in the series, not 13"
+	# The base, eight patches of the core, the ring's tests, the driver, its tests,
+	# privcmd, and the core without what the old one needed.
+	[ $kinds = 14 ] || failed "$kinds kernels in the series, not 14"
 	rm -rf "$tree"
 }
 

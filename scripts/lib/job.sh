@@ -75,7 +75,7 @@ prepare_job() {
 	elif [ -n "$KUNIT" ]; then
 		folder=$run/files
 		mkdir "$folder"
-		cp "$out"/drivers/xen/evtchn/tests/*.ko "$folder/"
+		cp "$out/drivers/xen/xen-evtchn-kunit.ko" "$folder/"
 		cp "$out"/lib/kunit/kunit.ko "$folder/" 2> /dev/null || true # or built in
 		cp "$TOP/scripts/guest/kunit" "$run/job"
 	elif [ -n "$RESTORE" ]; then

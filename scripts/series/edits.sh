@@ -51,14 +51,19 @@ maintainers() {
 # edit FILE[:PART]
 edit() {
 	local file=${1%%:*} line=$'xen-evtchn-y\t\t\t\t:= evtchn.o'
+	local kunit=$'xen-evtchn-kunit-y\t\t\t:= evtchn/tests/ring_kunit.o'
 	[ -e "$file" ] || die "$BASE has no $file" -- "give the --base of a kernel that has it"
 	case $1 in
 	drivers/xen/Makefile:kunit)
-		after "$file" "$line" $'obj-$(CONFIG_XEN_EVTCHN_KUNIT_TEST)\t+= evtchn/tests/'
+		after "$file" "$line" $'obj-$(CONFIG_XEN_EVTCHN_KUNIT_TEST)\t+= xen-evtchn-kunit.o\n'"$kunit"
 		;;
 	drivers/xen/Makefile:driver)
 		replace "$file" "$line" "$line" \
 			"${line/evtchn.o/\$(addprefix evtchn/,core.o ioctl.o bind.o ring.o)}"
+		;;
+	drivers/xen/Makefile:driver-kunit)
+		replace "$file" "$kunit" "$kunit" \
+			"${kunit%evtchn/*}\$(addprefix evtchn/tests/,ring_kunit.o driver_kunit.o)"
 		;;
 	drivers/xen/Kconfig:kunit)
 		line=$(($(once "$file" 'config XEN_BACKEND') - 1))

@@ -21,9 +21,7 @@
 /* The first page of a swap device, as <linux/swap.h> of the kernel has it. */
 struct swap_header {
 	char boot[1024];
-	uint32_t version;
-	uint32_t last_page;
-	uint32_t bad_pages;
+	uint32_t version, last_page, bad_pages;
 	char rest[4096 - 1024 - 3 * sizeof(uint32_t) - 10];
 	char magic[10];
 };
@@ -100,20 +98,25 @@ FIXTURE_VARIANT(machine)
 	const char *seen;	/* the callbacks that ran: the way that it took */
 };
 
-#define WAY(name, ...)	FIXTURE_VARIANT_ADD(machine, name) { __VA_ARGS__ }
+#define ENDS		"went freeze restore\n"
 #define IMAGE		"went freeze thaw poweroff"
-
-WAY(ends_at_freezer, "freezer", "none", 0, "went\n");
-WAY(ends_at_devices, "devices", "none", 0, "went freeze restore\n");
-WAY(ends_at_platform, "platform", "none", 0, "went freeze restore\n");
-WAY(ends_at_processors, "processors", "none", 0, "went freeze restore\n");
-WAY(ends_at_core, "core", "none", 0, "went freeze restore\n");
-WAY(ends_at_failed_freeze, "none", "freeze", -EBUSY, "went freeze\n");
-WAY(image_then_poweroff_fails, "none", "poweroff", 0, IMAGE "\n");
-WAY(image_then_poweroff_late_fails, "none", "poweroff_late", 0,
-    IMAGE " poweroff_late restore\n");
-WAY(image_then_poweroff_noirq_fails, "none", "poweroff_noirq", 0,
-    IMAGE " poweroff_late poweroff_noirq restore\n");
+FIXTURE_VARIANT_ADD(machine, ends_at_freezer) { "freezer", "none", 0, "went\n" };
+FIXTURE_VARIANT_ADD(machine, ends_at_devices) { "devices", "none", 0, ENDS };
+FIXTURE_VARIANT_ADD(machine, ends_at_platform) { "platform", "none", 0, ENDS };
+FIXTURE_VARIANT_ADD(machine, ends_at_processors) { "processors", "none", 0, ENDS };
+FIXTURE_VARIANT_ADD(machine, ends_at_core) { "core", "none", 0, ENDS };
+FIXTURE_VARIANT_ADD(machine, ends_at_failed_freeze) {
+	"none", "freeze", -EBUSY, "went freeze\n"
+};
+FIXTURE_VARIANT_ADD(machine, image_then_poweroff_fails) {
+	"none", "poweroff", 0, IMAGE "\n"
+};
+FIXTURE_VARIANT_ADD(machine, image_then_poweroff_late_fails) {
+	"none", "poweroff_late", 0, IMAGE " poweroff_late restore\n"
+};
+FIXTURE_VARIANT_ADD(machine, image_then_poweroff_noirq_fails) {
+	"none", "poweroff_noirq", 0, IMAGE " poweroff_late poweroff_noirq restore\n"
+};
 
 FIXTURE_SETUP(machine)
 {
@@ -121,11 +124,10 @@ FIXTURE_SETUP(machine)
 	const char *missing;
 
 	ev_read_file("/sys/power/state", states, sizeof(states));
-	if (!strstr(states, "disk") || access("/sys/power/pm_test", W_OK))
-		SKIP(return, "no hibernation: want CONFIG_HIBERNATION, CONFIG_PM_DEBUG");
-	/* It also gives the swap back that an image was written to. */
-	if (!strstr(states, "freeze"))
-		SKIP(return, "no suspend: want CONFIG_SUSPEND");
+	/* Suspend also gives the swap back that an image was written to. */
+	if (!strstr(states, "disk") || !strstr(states, "freeze") ||
+	    access("/sys/power/pm_test", W_OK))
+		SKIP(return, "no CONFIG_HIBERNATION, CONFIG_SUSPEND or CONFIG_PM_DEBUG");
 	/* With the image it saves and loads the IDT, which is Xen's own, and crashes. */
 	ev_read_file("/sys/hypervisor/guest_type", type, sizeof(type));
 	if (!strcmp(type, "PV\n") && !strncmp(variant->seen, IMAGE, strlen(IMAGE)))

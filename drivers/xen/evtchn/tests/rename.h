@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Each of the tests has a copy of the driver, or of a part, so that they need
+ * neither the driver nor Xen to run. The driver may be built in as well, so
+ * the functions of a copy begin with KUNIT_PREFIX, which a test defines.
+ */
+#include <linux/args.h>
+
+#define COPY(name)		CONCATENATE(KUNIT_PREFIX, name)
+
+#define uevtchn_ring_init	COPY(uevtchn_ring_init)
+#define uevtchn_ring_destroy	COPY(uevtchn_ring_destroy)
+#define uevtchn_ring_reserve	COPY(uevtchn_ring_reserve)
+#define uevtchn_ring_push	COPY(uevtchn_ring_push)
+#define uevtchn_ring_begin	COPY(uevtchn_ring_begin)
+#define uevtchn_ring_more	COPY(uevtchn_ring_more)
+#define uevtchn_ring_end	COPY(uevtchn_ring_end)
+#define uevtchn_ring_withdraw	COPY(uevtchn_ring_withdraw)
+#define uevtchn_ring_reset	COPY(uevtchn_ring_reset)
+#define uevtchn_init		COPY(uevtchn_init)
+#define uevtchn_bind		COPY(uevtchn_bind)
+#define uevtchn_unbind		COPY(uevtchn_unbind)
+#define uevtchn_restrict	COPY(uevtchn_restrict)
+#define uevtchn_release		COPY(uevtchn_release)
+#define uevtchn_notify		COPY(uevtchn_notify)
+#define uevtchn_enable		COPY(uevtchn_enable)
+#define uevtchn_ioctl		COPY(uevtchn_ioctl)
