@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #define EV_NO_HARNESS
+#include <glob.h>
 #include <libgen.h>
 #include <signal.h>
 #include <sys/time.h>
@@ -343,6 +344,45 @@ int ev_read_file(const char *path, char *text, size_t size)
 	text[n > 0 ? n : 0] = '\0';
 	close(fd);
 	return n < 0 ? -EIO : 0;
+}
+
+/* Settings as they were. */
+static struct {
+	char path[96], value[128];
+} settings[512];
+static int nr_settings;
+
+int ev_set(const char *pattern, const char *value)
+{
+	int before = nr_settings;
+	char text[128], *was;
+	glob_t files;
+	size_t i;
+
+	if (glob(pattern, GLOB_BRACE, NULL, &files))
+		return 0;
+	for (i = 0; i < files.gl_pathc && nr_settings < ARRAY_SIZE(settings); i++) {
+		if (ev_read_file(files.gl_pathv[i], text, sizeof(text)) ||
+		    ev_write_file(files.gl_pathv[i], value))
+			continue;
+		/* Of a choice the one in brackets. */
+		was = strchr(text, '[') ? strchr(text, '[') + 1 : text;
+		was[strcspn(was, "]\n")] = '\0';
+		snprintf(settings[nr_settings].path, sizeof(settings->path), "%s",
+			 files.gl_pathv[i]);
+		snprintf(settings[nr_settings].value, sizeof(settings->value), "%s", was);
+		nr_settings++;
+	}
+	globfree(&files);
+	return nr_settings - before;
+}
+
+void ev_put_back(void)
+{
+	while (nr_settings > 0) {
+		nr_settings--;
+		ev_write_file(settings[nr_settings].path, settings[nr_settings].value);
+	}
 }
 
 int ev_count_irqs(const char *action)

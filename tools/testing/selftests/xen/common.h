@@ -121,6 +121,9 @@ void *ev_hole(void);
 /* Writes @text to the file, or reads up to @size - 1 bytes: 0 or -errno. */
 int ev_write_file(const char *path, const char *text);
 int ev_read_file(const char *path, char *text, size_t size);
+/* Sets all files of that name, as of glob(): how many. And all as they were. */
+int ev_set(const char *pattern, const char *value);
+void ev_put_back(void);
 /* How many irqs there are whose action has this name, or -errno. */
 int ev_count_irqs(const char *action);
 
@@ -226,7 +229,7 @@ int ev_log_trouble(char record[EV_LOG_RECORD]);
 
 #ifndef EV_NO_HARNESS
 /* What every program ends with: a look at the log, and main(). */
-#define EV_TEST_MAIN							\
+#define EV_LOG_TEST							\
 	FIXTURE(log) { };						\
 	FIXTURE_SETUP(log) { }						\
 	FIXTURE_TEARDOWN(log) { }					\
@@ -239,7 +242,10 @@ int ev_log_trouble(char record[EV_LOG_RECORD]);
 			SKIP(return, "cannot read /dev/kmsg");		\
 		EXPECT_EQ(0, trouble)					\
 			TH_LOG("%s", record);				\
-	}								\
+	}
+
+#define EV_TEST_MAIN							\
+	EV_LOG_TEST							\
 									\
 	int main(int argc, char **argv)					\
 	{								\
