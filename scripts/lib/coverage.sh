@@ -6,7 +6,7 @@
 COVERAGE_GUESTS='
 -
 --fifo 0 --smp 1
---smp 1 --only evtchn_fail_test
+--smp 1 --only evtchn_fail_test:d5_first --only evtchn_fail_test:d5_port --only evtchn_fail_test:d6_ --only evtchn_fail_test:that_fail
 --restore
 --kunit
 '

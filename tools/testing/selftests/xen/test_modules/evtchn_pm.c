@@ -4,9 +4,8 @@
  * /dev/xen/evtchn. Parameters, in /sys/module/evtchn_pm/parameters:
  *
  *   fail	the callback that returns -EBUSY: freeze, poweroff, poweroff_late or
- *		poweroff_noirq. The last three end a hibernation whose image is
- *		written already. The very last one always fails: no hibernation by
- *		the firmware (platform in /sys/power/disk) comes to a power-off.
+ *		poweroff_noirq, which always does: no hibernation by the firmware
+ *		(platform in /sys/power/disk) comes to a power-off
  *   seen	what was written to it, and after it the callbacks that ran since
  */
 #include <linux/module.h>
@@ -31,7 +30,6 @@ static int step(const char *name)
 }
 
 #define STEP(name) static int pm_##name(struct device *dev) { return step(#name); }
-
 STEP(freeze)
 STEP(thaw)
 STEP(poweroff)
