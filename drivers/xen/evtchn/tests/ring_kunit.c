@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * The ring against a plain queue: every sequence of operations, up to a
- * length, on small rings; growth from every state of a real one; and every
- * way in which an interrupt and a reader can interleave around a wake-up.
+ * length, on small rings, with whom each one wakes; and growth from every state
+ * of a real one.
  */
 #include <kunit/test.h>
 
@@ -390,174 +390,11 @@ static void growth_keeps_content_and_order(struct kunit *test)
 	}
 }
 
-/*
- * The wake-up: stop a producer between any two of its steps, and let the
- * reader do any number of its own
- */
-
-enum { READER, PRODUCER_A, PRODUCER_B, NR_ACTORS };
-
-/* More steps than any schedule has before all are at their end. */
-#define SCHEDULE_MAX	40
-
-/*
- * A producer pushes and wakes in one step. The broken one decides by what it
- * saw before: sample; push; wake.
- */
-enum producer_step { SAMPLE, PUSH, WAKE, PRODUCER_DONE };
-
-/*
- * A reader is poll() and read(), in steps; it sleeps until it is woken. From
- * CHECK on it is in the wait queue.
- */
-enum reader_step { BEGIN, END, ENQUEUE, CHECK, ASLEEP };
-
-struct scene {
-	struct toy toy;
-	enum producer_step producer[NR_ACTORS];
-	bool was_empty[NR_ACTORS];
-	enum reader_step reader;
-};
-
-struct schedules {
-	struct kunit *test;
-	bool broken;
-	unsigned int tried, lost;
-	/* After each step of the one that is tried. */
-	struct scene scenes[SCHEDULE_MAX + 1];
-};
-
-static void step_producer(struct scene *scene, int actor, bool broken)
-{
-	struct uevtchn_ring *ring = &scene->toy.ring;
-
-	switch (scene->producer[actor]) {
-	case SAMPLE:
-		scene->was_empty[actor] = !ring->used;
-		scene->producer[actor] = PUSH;
-		break;
-	case PUSH:
-		scene->producer[actor] = broken && scene->was_empty[actor] ?
-					 WAKE : PRODUCER_DONE;
-		if (!broken) {
-			uevtchn_ring_push(ring, actor);
-			break;
-		}
-		spin_lock_irq(&ring->wait.lock);
-		*ring_slot(ring, ring->used++) = actor;
-		spin_unlock_irq(&ring->wait.lock);
-		break;
-	default: /* WAKE */
-		wake_up_interruptible_poll(&ring->wait, READABLE);
-		scene->producer[actor] = PRODUCER_DONE;
-	}
-}
-
-static void step_reader(struct scene *scene)
-{
-	struct uevtchn_ring *ring = &scene->toy.ring;
-	evtchn_port_t ports[NR_ACTORS];
-
-	switch (scene->reader) {
-	case BEGIN:
-		scene->reader = uevtchn_ring_begin(ring, ports, NR_ACTORS, true) > 0 ?
-				END : ENQUEUE;
-		break;
-	case END:
-		uevtchn_ring_end(ring, true);
-		scene->reader = BEGIN;
-		break;
-	case ENQUEUE:
-		scene->toy.woken = 0;
-		scene->reader = CHECK;
-		break;
-	case CHECK:
-		scene->reader = ring->used ? BEGIN : ASLEEP;
-		break;
-	default: /* ASLEEP, and woken */
-		scene->reader = BEGIN;
-	}
-}
-
-static bool can_step(const struct scene *scene, int actor, bool broken)
-{
-	enum producer_step other;
-
-	if (actor == READER)
-		return scene->reader != ASLEEP || scene->toy.woken;
-
-	/* The broken one held a lock against other producers, to the end. */
-	other = scene->producer[actor == PRODUCER_A ? PRODUCER_B : PRODUCER_A];
-	if (broken && scene->producer[actor] == SAMPLE)
-		return other == SAMPLE || other == PRODUCER_DONE;
-	return scene->producer[actor] != PRODUCER_DONE;
-}
-
-/* Each who can makes the next step; at the end, the reader must not miss a port. */
-static void try_schedules(struct schedules *all, int length)
-{
-	const struct scene *scene = &all->scenes[length];
-	struct scene *next = &all->scenes[length + 1];
-	bool ended = true;
-	int actor;
-
-	for (actor = 0; actor < NR_ACTORS; actor++) {
-		if (!can_step(scene, actor, all->broken))
-			continue;
-		ended = false;
-		KUNIT_ASSERT_LT(all->test, length, SCHEDULE_MAX);
-		*next = *scene;
-		use_own_parts(&next->toy, next->reader >= CHECK);
-		if (actor == READER)
-			step_reader(next);
-		else
-			step_producer(next, actor, all->broken);
-		try_schedules(all, length + 1);
-	}
-	if (!ended)
-		return;
-	KUNIT_ASSERT_EQ(all->test, scene->reader, ASLEEP);
-	all->tried++;
-	all->lost += scene->toy.ring.used > 0;
-	cond_resched();
-}
-
-/* Returns in how many schedules the reader sleeps though there is something. */
-static unsigned int sleeps_for_ever(struct kunit *test, bool broken)
-{
-	struct schedules *all = kunit_kzalloc(test, sizeof(*all), GFP_KERNEL);
-	struct scene *scene;
-
-	KUNIT_ASSERT_NOT_NULL(test, all);
-	scene = &all->scenes[0];
-	all->test = test;
-	all->broken = broken;
-	scene->toy.ring.size = UEVTCHN_MIN_SIZE;
-	scene->producer[PRODUCER_A] = broken ? SAMPLE : PUSH;
-	scene->producer[PRODUCER_B] = broken ? SAMPLE : PUSH;
-	try_schedules(all, 0);
-	kunit_info(test, "%u schedules, %u lost a wake-up", all->tried, all->lost);
-	return all->lost;
-}
-
-static void no_schedule_loses_a_wake_up(struct kunit *test)
-{
-	KUNIT_EXPECT_EQ(test, 0, sleeps_for_ever(test, false));
-}
-
-/* What the schedules are worth: they find the defect where there is one. */
-static void an_older_sample_loses_wake_ups(struct kunit *test)
-{
-	KUNIT_EXPECT_GT(test, sleeps_for_ever(test, true), 0);
-}
-
 static struct kunit_case ring_cases[] = {
 	KUNIT_CASE_PARAM(any_sequence_is_a_queue, size_gen_params),
 	KUNIT_CASE(size_is_the_next_power_of_two_from_64),
 	KUNIT_CASE(ring_without_slots_overflows),
 	KUNIT_CASE(growth_keeps_content_and_order),
-	KUNIT_CASE(no_schedule_loses_a_wake_up),
-	KUNIT_CASE(an_older_sample_loses_wake_ups),
 	{}
 };
 
