@@ -1,16 +1,16 @@
 # shellcheck shell=bash
 # Mutants: the driver with one fault in one line, some hundreds of them, made by rule.
-# Each has to fail a KUnit test, or else one of the selftests that are run by default;
-# all of it in a kernel with lockdep. Those that live are named with the reason in
-# mutants.survivors, and are at most 5 in 100.
+# Each has to fail a KUnit test, or else one of the selftests that are run by default.
+# Those that live are named with the reason in mutants.survivors, and are at most 5 in
+# 100.
 
 SURVIVORS=$TOP/scripts/lib/mutants.survivors
 
-# mutants_kernel: sets tree and out to a kernel with the series and lockdep.
+# mutants_kernel: builds kernel and selftests; sets out to where they are.
 mutants_kernel() {
-	guest_run --kernel lockdep --kunit
-	tree=$(newest_tree)
-	out=$CACHE/build/$(basename "$tree")-lockdep
+	guest_run --kunit
+	guest_run --only evtchn_storm_test
+	out=$CACHE/build/$(basename "$(newest_tree)")
 }
 
 # lay_out DIR KIND NUMBER…: DIR/KIND, an outside module for each of these mutants: its
@@ -26,9 +26,11 @@ lay_out() {
 		for file in "$dir/$number"/*.c; do
 			[ ! -e "$file" ] || ln -sf "$file" "$dir/$kind/$number/"
 		done
+		file=
 		if [ "$kind" = kunit ]; then
-			printf 'obj-m := kunit-%s.o\nkunit-%s-y := %s\n' "$number" "$number" \
-				"$(cd "$TOP/drivers/xen/evtchn" && echo tests/*_kunit.c | sed 's/\.c\b/.o/g')"
+			# Both tests have the ring.
+			[ "$number" != 000 ] && [ ! -e "$dir/$number/ring.c" ] || file='tests/ring_kunit.o '
+			printf 'obj-m := kunit-%s.o\nkunit-%s-y := tests/driver_kunit.o %s\n' "$number" "$number" "$file"
 		else
 			printf 'obj-m := evtchn-%s.o\nevtchn-%s-y := core.o ioctl.o bind.o ring.o\n' \
 				"$number" "$number"
@@ -40,55 +42,72 @@ lay_out() {
 # build_mutants DIR KIND NUMBER…: modules in DIR/KIND.ko, of those that compile and are
 # not the very code that the driver is.
 build_mutants() {
-	local dir=$1 kind=$2 ko number sum plain
+	local dir=$1 kind=$2 object=tests/driver_kunit.o number sum plain='' arguments
+	arguments=(-C "$out" M="$dir/$kind" -j"$JOBS" CC="ccache gcc" KBUILD_MODPOST_WARN=1 modules)
 	lay_out "$@"
 	shift 2
-	# What does not compile is no mutant: -k goes on with the others.
-	make -k -C "$out" M="$dir/$kind" -j"$JOBS" CC="ccache gcc" KBUILD_MODPOST_WARN=1 \
-		modules > "$dir/$kind.log" 2>&1 || true
+	# What does not compile is no mutant: the others, then, without those.
+	if ! make -k "${arguments[@]}" > "$dir/$kind.log" 2>&1; then
+		for number in "$@"; do
+			[ ! -e "$dir/$kind/$number/$kind-$number.o" ] || echo "obj-m += $number/"
+		done > "$dir/$kind/Makefile"
+		make "${arguments[@]}" >> "$dir/$kind.log" 2>&1 ||
+			{ tail "$dir/$kind.log"; failed "the mutants do not build"; }
+	fi
 	rm -rf "$dir/$kind.ko"
 	mkdir "$dir/$kind.ko"
 	for number in "$@"; do
-		ko=$dir/$kind/$number/$kind-$number.ko
-		if [ ! -e "$ko" ]; then
-			# modpost makes none when one of them failed: one by one, then.
-			make -C "$out" M="$dir/$kind/$number" CC="ccache gcc" modules \
-				>> "$dir/$kind.log" 2>&1 || { echo "$number" >> "$dir/no-mutants"; continue; }
-		fi
-		# Names apart, which hold the number.
-		sum=$(objdump -dr --no-show-raw-insn "${ko%.ko}.o" | sed "1,3d; s/$kind[-_]$number//g" | sha256sum)
-		[ "$number" != 000 ] || plain=$sum
-		if [ "$number" != 000 ] && [ "$sum" = "$plain" ] ; then
+		[ "$kind" = kunit ] || object=$kind-$number.o
+		sum=$(objdump -dr --no-show-raw-insn "$dir/$kind/$number/$object" 2> /dev/null |
+			sed "1,3d; s/${kind}[-_]$number//g" | sha256sum)
+		: "${plain:=$sum}"
+		if [ ! -e "$dir/$kind/$number/$kind-$number.ko" ] ||
+			{ [ "$number" != 000 ] && [ "$sum" = "$plain" ]; }; then
 			echo "$number" >> "$dir/no-mutants"
 			continue
 		fi
-		objcopy -g "$ko" "$dir/$kind.ko/$number.ko"
+		objcopy -g "$dir/$kind/$number/$kind-$number.ko" "$dir/$kind.ko/$number.ko"
 	done
 }
 
-# outcomes DIR KIND: runs them all in guests, a new one behind each that is the end of
-# its guest; a line "NNN caught WHAT" or "NNN lives" for each in DIR/KIND.out.
-outcomes() {
-	local dir=$1 kind=$2 left last
-	: > "$dir/$kind.out"
-	rm -f "$dir/$kind.tar"
-	tar -C "$dir/$kind.ko" -cf "$dir/$kind.tar" .
-	[ "$kind" = kunit ] || tar -C "$out.kselftest/xen" -rf "$dir/$kind.tar" evtchn_test evtchn_storm_test
-	[ ! -e "$out/lib/kunit/kunit.ko" ] || tar -C "$out/lib/kunit" -rf "$dir/$kind.tar" kunit.ko
+# share DIR KIND SHARE: runs the mutants of the file DIR/KIND.SHARE in guests, a new one
+# behind each that is the end of its guest; for each a line "NNN caught WHAT" or
+# "NNN lives" in DIR/KIND.SHARE.out.
+share() {
+	local dir=$1 kind=$2 at=$1/$2.$3 left last
+	: > "$at.out"
 	while :; do
-		left=$(cd "$dir/$kind.ko" && ls | sed 's/\.ko$//' |
-			grep -vxFf <(cut -d' ' -f1 "$dir/$kind.out"; echo none) | tr '\n' ' ')
+		left=$(grep -vxFf <(cut -d' ' -f1 "$at.out"; echo none) "$at" | tr '\n' ' ' || true)
 		[ -n "$left" ] || break
 		# shellcheck disable=SC2086 # one word for each
-		"$TOP/scripts/run" --kernel lockdep --timeout 7000 --with "$dir/$kind.tar" \
+		"$TOP/scripts/run" --timeout 3000 --with "$dir/$kind.tar" \
 			-- "$TOP/scripts/guest/mutants" "$kind" $left \
-			> "$dir/$kind.guest" 2> "$dir/$kind.err" < /dev/null || true
-		tr -d '\r' < "$dir/$kind.guest" | grep -E '^[0-9]+ (caught|lives)' >> "$dir/$kind.out" || true
-		last=$(sed -n 's/^\([0-9]*\) begins.*/\1/p' "$dir/$kind.guest" | tail -1)
-		[ -n "$last" ] || { cat "$dir/$kind.err"; failed "the guest did not come to a mutant"; }
-		grep -q "^$last " "$dir/$kind.out" ||
-			echo "$last caught $(grep -oE 'the guest (crashed|hung|fell silent)' "$dir/$kind.err" || echo 'hung')" >> "$dir/$kind.out"
+			> "$at.guest" 2> "$at.err" < /dev/null || true
+		tr -d '\r' < "$at.guest" | grep -E '^[0-9]+ (caught|lives)' >> "$at.out" || true
+		last=$(sed -n 's/^\([0-9]*\) begins.*/\1/p' "$at.guest" | tail -1)
+		[ -n "$last" ] || { cat "$at.err"; failed "the guest did not come to a mutant"; }
+		grep -q "^$last " "$at.out" ||
+			echo "$last caught $(grep -oE 'the guest (crashed|hung|fell silent)' "$at.err" || echo 'the guest ended')" >> "$at.out"
 	done
+}
+
+# outcomes DIR KIND: of all mutants in DIR/KIND.ko, in two guests at a time, to
+# DIR/KIND.out.
+outcomes() {
+	local dir=$1 kind=$2 other
+	tar -C "$dir/$kind.ko" -cf "$dir/$kind.tar" .
+	if [ "$kind" = kunit ]; then
+		[ ! -e "$out/lib/kunit/kunit.ko" ] || tar -C "$out/lib/kunit" -rf "$dir/$kind.tar" kunit.ko
+	else
+		tar -C "$out.kselftest/xen" -rf "$dir/$kind.tar" evtchn_test evtchn_storm_test
+	fi
+	find "$dir/$kind.ko" -name '*.ko' -printf '%f\n' | sed 's/\.ko$//' | sort |
+		awk -v at="$dir/$kind." '{ print > (at (NR % 2)) }'
+	: >> "$dir/$kind.0"
+	share "$dir" "$kind" 0 & other=$!
+	share "$dir" "$kind" 1
+	wait $other
+	sort "$dir/$kind".[01].out > "$dir/$kind.out"
 }
 
 # named DIR NUMBER…: as the list has them, without the number.
@@ -99,24 +118,26 @@ named() {
 }
 
 check_mutants() {
-	local dir=$LOGS/mutants tree out all caught guest lives total unknown gone
+	local dir=$LOGS/mutants out all caught guest lives total unknown gone
 	rm -rf "$dir"
 	mkdir -p "$dir"
 	mutants_kernel
 	"$TOP/scripts/lib/mutants.py" "$TOP/drivers/xen/evtchn" "$dir"
 	: > "$dir/no-mutants"
 	all=$(cut -f1 "$dir/list")
-	# shellcheck disable=SC2086 # one word for each, here and below
+	# shellcheck disable=SC2086 # one word for each
 	build_mutants "$dir" kunit 000 $all
 	outcomes "$dir" kunit
 	grep -qx '000 lives' "$dir/kunit.out" || failed "the driver as it is fails its KUnit tests"
 	lives=$(sed -n 's/ lives$//p' "$dir/kunit.out")
+	# shellcheck disable=SC2086 # one word for each
 	build_mutants "$dir" evtchn $lives
 	outcomes "$dir" evtchn
 	grep -qx '000 lives' "$dir/evtchn.out" || failed "the driver as it is fails its selftests"
 	caught=$(grep -c caught "$dir/kunit.out") guest=$(grep -c caught "$dir/evtchn.out" || true)
 	lives=$(sed -n 's/ lives$//p' "$dir/evtchn.out" | grep -vx 000 || true)
 	total=$(($(wc -w <<< "$all") - $(wc -l < "$dir/no-mutants")))
+	# shellcheck disable=SC2086 # one word for each
 	named "$dir" $lives > "$dir/lives"
 	echo "$total mutants ($(wc -l < "$dir/no-mutants") more do not compile, or are the same code): $caught caught by KUnit, $guest by the selftests, $(wc -w <<< "$lives") live"
 	unknown=$(grep -vxFf <(grep -v '^#' "$SURVIVORS" | cut -f1-4) "$dir/lives" || true)
