@@ -653,7 +653,6 @@ int main(int argc, char **argv)
 			return option == 'h' ? 0 : KSFT_FAIL;
 		}
 	}
-	ev_begin();
 
 	/* First: what the others free later would be counted. */
 	if (!wanted || wanted & MEMORY)

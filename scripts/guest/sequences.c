@@ -673,7 +673,6 @@ int main(int argc, char **argv)
 	const char *lack;
 	int i;
 
-	ev_begin();
 	lack = ev_xen_missing;
 
 	hole = mmap(NULL, 2 * BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -183,6 +183,12 @@ check_series_steps() {
 
 check_checkpatch() {
 	local options=(--no-tree --strict --ignore "$CHECKPATCH_IGNORE")
-	"$CACHE"/src/newest/scripts/checkpatch.pl "${options[@]}" "$TOP"/patches/*.patch
+	local dir=$LOGS/checkpatch patch
+	rm -rf "$dir" && mkdir "$dir"
+	# The kselftest harness has a macro that is a type, which checkpatch does not know.
+	for patch in "$TOP"/patches/*.patch; do
+		sed 's/FIXTURE_DATA(\([a-z]*\)) \*/struct \1 */' "$patch" > "$dir/${patch##*/}"
+	done
+	"$CACHE"/src/newest/scripts/checkpatch.pl "${options[@]}" "$dir"/*.patch
 	"$CACHE"/src/6.12/scripts/checkpatch.pl "${options[@]}" "$TOP"/patches/backport/*.patch
 }

@@ -195,7 +195,7 @@ union ev_xen_arg {
 	} alloc_unbound;
 };
 
-/* NULL, or what is missing for calls of Xen; asked once, in ev_begin(). */
+/* NULL, or what is missing for calls of Xen; asked once, when the program begins. */
 extern const char *ev_xen_missing;
 
 int ev_xen_close(unsigned int port);
@@ -214,44 +214,14 @@ int ev_xen_status(unsigned int port);
  */
 int ev_xen_count_loopbacks(void);
 
-/* Ends the program as skipped where there is no device; opens log and Xen. */
-void ev_begin(void);
-
 /* Holds the longest record. */
 #define EV_LOG_RECORD	8192
 
 /*
- * Looks for the kernel's complaints since ev_begin(), or the last call, in which
- * the driver, the event core or a test's program takes part. That something is
+ * Looks for the kernel's complaints since the program began, or the last call, in
+ * which the driver, the event core or a test's program takes part. That something is
  * slow is none. Returns 1 with its first record, 0 if there is none, or -errno.
  */
 int ev_log_trouble(char record[EV_LOG_RECORD]);
-
-#ifndef EV_NO_HARNESS
-/* What every program ends with: a look at the log, and main(). */
-#define EV_LOG_TEST							\
-	FIXTURE(log) { };						\
-	FIXTURE_SETUP(log) { }						\
-	FIXTURE_TEARDOWN(log) { }					\
-	TEST_F(log, is_clean)						\
-	{								\
-		char record[EV_LOG_RECORD] = "";			\
-		int trouble = ev_log_trouble(record);			\
-									\
-		if (trouble == -ENOENT)					\
-			SKIP(return, "cannot read /dev/kmsg");		\
-		EXPECT_EQ(0, trouble)					\
-			TH_LOG("%s", record);				\
-	}
-
-#define EV_TEST_MAIN							\
-	EV_LOG_TEST							\
-									\
-	int main(int argc, char **argv)					\
-	{								\
-		ev_begin();						\
-		return test_harness_run(argc, argv);			\
-	}
-#endif
 
 #endif /* _SELFTESTS_XEN_COMMON_H */

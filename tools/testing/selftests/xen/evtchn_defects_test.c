@@ -402,7 +402,8 @@ FIXTURE_SETUP(shared)
 {
 	const char *no_module = ev_load_module("evtchn_sharer");
 
-	self->fd = self->peer = -1;
+	self->fd = -1;
+	self->peer = -1;
 	if (no_module)
 		SKIP(return, "%s", no_module);
 	self->sharer = open("/dev/evtchn_sharer", O_RDWR | O_CLOEXEC);
@@ -844,7 +845,7 @@ static const struct late {
 	unsigned int arg[2];
 	int result;		/* 1: a port */
 	int restricted;		/* to EV_NO_DOMAIN meanwhile */
-} lates[] = {
+} late_ones[] = {
 	{ "BIND_VIRQ", IOCTL_EVTCHN_BIND_VIRQ, { 0xffff }, -EINVAL, -EACCES },
 	{ "BIND_INTERDOMAIN", IOCTL_EVTCHN_BIND_INTERDOMAIN, { EV_NO_DOMAIN, 1 },
 	  -ESRCH, -ESRCH },
@@ -865,7 +866,7 @@ static void run_late_commands(struct __test_metadata *_metadata,
 	const struct late *late;
 	bool in_time;
 
-	for (late = lates; late < lates + ARRAY_SIZE(lates); late++) {
+	for (late = late_ones; late < late_ones + ARRAY_SIZE(late_ones); late++) {
 		struct job command = {
 			.held = self, .cmd = late->cmd, .arg = self->page,
 		};
@@ -1047,4 +1048,6 @@ TEST_F(held, a11_second_reader_waits_if_it_may_and_gets_what_is_left)
 	}
 }
 
-EV_TEST_MAIN
+#include "log_test.h"
+
+TEST_HARNESS_MAIN

@@ -54,7 +54,7 @@ static void let_calls_fail(void)
 {
 	if (ev_set("/proc/thread-self/fail-nth", "0") +
 	    ev_set(DEBUGFS "fail{slab,_page_alloc,_usercopy}/verbose", "0") < 4)
-		missing = "no CONFIG_FAULT_INJECTION with _DEBUG_FS and _USERCOPY, CONFIG_FAILSLAB or CONFIG_FAIL_PAGE_ALLOC";
+		missing = "no CONFIG_FAULT_INJECTION_DEBUG_FS, _USERCOPY, FAILSLAB or FAIL_PAGE_ALLOC";
 	else if (ev_set("/sys/kernel/slab/{kmalloc-,filp,fasync,eventpoll}*/failslab", "1") < 9)
 		missing = "no CONFIG_SLUB_DEBUG, or slab_nomerge";
 	ev_set(DEBUGFS "failslab/cache-filter", "Y");
@@ -223,11 +223,10 @@ static char *look(FIXTURE_DATA(calls) *self, char text[80])
 	return text;
 }
 
-#define HOLDS(that)	do {							\
+#define HOLDS(that)								\
 	ASSERT_TRUE(that)							\
 		TH_LOG("%s, failure %d: %d; %s; then %s; now %s",		\
-		       calls[what].name, nth, ret, start, then, now);		\
-} while (0)
+		       calls[what].name, nth, ret, start, then, now)
 
 static void sweep(struct __test_metadata *_metadata, FIXTURE_DATA(calls) *self, int what, int ports)
 {
@@ -319,11 +318,10 @@ TEST_F(calls, d5_that_failed_lost_no_memory)
 		TH_LOG("see " KMEMLEAK ": %s", leak);
 }
 
-EV_LOG_TEST
+#include "log_test.h"
 
 int main(int argc, char **argv)
 {
-	ev_begin();
 	let_calls_fail();
 	atexit(ev_put_back);
 	return test_harness_run(argc, argv);

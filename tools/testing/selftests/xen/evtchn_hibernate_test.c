@@ -100,20 +100,25 @@ FIXTURE_VARIANT(machine)
 
 #define ENDS		"went freeze restore\n"
 #define IMAGE		"went freeze thaw poweroff"
+
 FIXTURE_VARIANT_ADD(machine, ends_at_freezer) { "freezer", "none", 0, "went\n" };
 FIXTURE_VARIANT_ADD(machine, ends_at_devices) { "devices", "none", 0, ENDS };
 FIXTURE_VARIANT_ADD(machine, ends_at_platform) { "platform", "none", 0, ENDS };
 FIXTURE_VARIANT_ADD(machine, ends_at_processors) { "processors", "none", 0, ENDS };
 FIXTURE_VARIANT_ADD(machine, ends_at_core) { "core", "none", 0, ENDS };
+
 FIXTURE_VARIANT_ADD(machine, ends_at_failed_freeze) {
 	"none", "freeze", -EBUSY, "went freeze\n"
 };
+
 FIXTURE_VARIANT_ADD(machine, image_then_poweroff_fails) {
 	"none", "poweroff", 0, IMAGE "\n"
 };
+
 FIXTURE_VARIANT_ADD(machine, image_then_poweroff_late_fails) {
 	"none", "poweroff_late", 0, IMAGE " poweroff_late restore\n"
 };
+
 FIXTURE_VARIANT_ADD(machine, image_then_poweroff_noirq_fails) {
 	"none", "poweroff_noirq", 0, IMAGE " poweroff_late poweroff_noirq restore\n"
 };
@@ -182,4 +187,6 @@ TEST_F_TIMEOUT(machine, files_and_ports_are_as_they_were, 300)
 		TH_LOG("a close does not end, or a new file does not work");
 }
 
-EV_TEST_MAIN
+#include "log_test.h"
+
+TEST_HARNESS_MAIN

@@ -82,4 +82,6 @@ TEST_F(exhausted, close_returns_every_port)
 		ASSERT_GT(ev_bind_unbound(self->fd, EV_SELF), 0);
 }
 
-EV_TEST_MAIN
+#include "log_test.h"
+
+TEST_HARNESS_MAIN

@@ -185,4 +185,6 @@ TEST_F(move, no_event_is_lost_while_a_cpu_comes_and_goes)
 	self->away = 0;
 }
 
-EV_TEST_MAIN
+#include "log_test.h"
+
+TEST_HARNESS_MAIN

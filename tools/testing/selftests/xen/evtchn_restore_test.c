@@ -168,7 +168,7 @@ static struct waiting {
 	struct ev_sleeper sleeper;
 } waiting[] = { { .poll = 0 }, { .poll = POLLIN } };
 
-#define for_each_waiting(w) for (w = waiting; w < waiting + ARRAY_SIZE(waiting); w++)
+#define for_each_waiting() for (w = waiting; w < waiting + ARRAY_SIZE(waiting); w++)
 
 /* Whether it is woken, by @port, which is enabled again. */
 static bool is_woken(struct waiting *w, unsigned int port)
@@ -208,7 +208,8 @@ static bool open_many(void)
 	}
 	many_size = ring_size(many_fd);
 	return IS(many[MANY_PORTS - 1] > FIRST_PAGE, 1) &&
-	       IS(!many_size || many_size >= MANY_PORTS, 1) && IS(ev_count_irqs(MANY_IRQS), MANY_PORTS);
+	       IS(!many_size || many_size >= MANY_PORTS, 1) &&
+	       IS(ev_count_irqs(MANY_IRQS), MANY_PORTS);
 }
 
 /* A page that dom0 may map, whose unmapping is an event on told.pair.b. */
@@ -266,7 +267,7 @@ static void files_are_bound(void)
 	for (i = 0; i < 1000 && ev_poll(overflow.fd) != POLLERR; i++)
 		ok &= IS(ev_notify_settled(overflow.fd, overflow.pair.a), 0) &&
 		      IS(ev_enable(overflow.fd, overflow.pair.b), 4);
-	for_each_waiting(w)
+	for_each_waiting()
 		ok &= open_file(&w->file, 0) &&
 		      IS(ev_sleeper_start(&w->sleeper, w->file.fd, w->poll), 0);
 	/* What a restore must not do to the port's next owner. */
@@ -310,7 +311,7 @@ static void nothing_is_lost_by_a_cancelled_suspend(void)
 	ok &= IS(ev_notify(high->fd, static_port), 0);
 	ok &= IS(ev_notify(many_fd, many[MANY_PORTS - 1]), 0);
 	ok &= IS(ev_count_irqs(MANY_IRQS), MANY_PORTS) && answers(&told);
-	for_each_waiting(w)
+	for_each_waiting()
 		ok &= IS(w->sleeper.done, false) &&
 		      IS(ev_notify(w->file.fd, w->file.pair.a), 0) &&
 		      is_woken(w, w->file.pair.b);
@@ -323,7 +324,7 @@ static void restore_gives_numbers_of_lost_ports_to_the_kernel(void)
 
 	for (i = 0; i < ARRAY_SIZE(sets); i++)
 		ok &= arrange(&sets[i]);
-	for_each_waiting(w)
+	for_each_waiting()
 		ok &= IS(ev_sleeper_start(&w->sleeper, w->file.fd, w->poll), 0);
 	ask_for("restore");
 
@@ -345,7 +346,7 @@ static void notify_of_lost_port_is_enotconn(void)
 	ok &= IS(ev_notify(high->fd, static_port), -ENOTCONN);
 	ok &= IS(ev_notify(limited.fd, limited.pair.a), -ENOTCONN);
 	ok &= IS(ev_notify(overflow.fd, overflow.pair.a), -ENOTCONN);
-	for_each_waiting(w)
+	for_each_waiting()
 		ok &= IS(ev_notify(w->file.fd, w->file.pair.a), -ENOTCONN);
 }
 
@@ -372,7 +373,7 @@ static void sleepers_overflow_and_restriction_stay(void)
 	unsigned int port;
 
 	ev_settle();
-	for_each_waiting(w)
+	for_each_waiting()
 		ok &= IS(w->sleeper.done, false);
 	ok &= IS(ev_poll(overflow.fd), POLLERR) &&
 	      IS(ev_read(overflow.fd, &port, sizeof(port)), -EFBIG) &&
@@ -477,7 +478,7 @@ static void sleepers_are_woken_by_new_ports(void)
 {
 	struct waiting *w;
 
-	for_each_waiting(w) {
+	for_each_waiting() {
 		w->file.pair.a = ev_bind_unbound(w->file.fd, EV_SELF);
 		/* Which has an event at once. */
 		w->file.pair.b = ev_bind_interdomain(w->file.fd, EV_SELF, w->file.pair.a);
@@ -556,7 +557,6 @@ int main(void)
 	struct termios mode;
 	int i;
 
-	ev_begin();
 	ksft_print_header();
 	if (!ev_read_file("/proc/xen/capabilities", dom0s, sizeof(dom0s)) && dom0s[0])
 		ksft_exit_skip("in dom0, which cannot be saved\n");

@@ -373,4 +373,6 @@ TEST_F(storm, an_event_is_read_by_one_of_many_readers)
 	EXPECT_EQ(0, ev_poll(self->storm.fds[0]) & POLLERR);
 }
 
-EV_TEST_MAIN
+#include "log_test.h"
+
+TEST_HARNESS_MAIN

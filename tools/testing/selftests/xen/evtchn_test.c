@@ -766,7 +766,7 @@ TEST_F(pair, sigio_comes_when_the_ring_is_no_longer_empty)
 	EXPECT_EQ(-1, sigtimedwait(&set, NULL, &now));
 	for (i = 0; i < 6; i++) {
 		ASSERT_EQ(0, ev_notify(self->fd_b, self->pair.b));
-		EXPECT_EQ(SIGIO, sigtimedwait(&set, NULL, &guard));
+		ASSERT_EQ(SIGIO, sigtimedwait(&set, NULL, &guard));
 		/* Not for what comes behind that. */
 		ASSERT_EQ(0, ev_notify_settled(self->fd_b, other.b));
 		EXPECT_EQ(-1, sigtimedwait(&set, NULL, &now));
@@ -907,17 +907,19 @@ TEST_F(pair, event_wakes_one_reader_and_every_poller)
 	EXPECT_EQ(self->pair.a, ev_take(self->fd_a));
 }
 
-/* Whether fdinfo has these lines. */
-static bool fdinfo_has(int fd, const char *lines)
+static const char *info_of(int fd)
 {
-	char path[64], text[1024] = "";
+	static char text[1024];
+	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	ev_read_file(path, text, sizeof(text));
-	if (strstr(text, lines))
-		return true;
-	ksft_print_msg("not %s, but %s\n", lines, text);
-	return false;
+	return ev_read_file(path, text, sizeof(text)) ? "" : text;
+}
+
+static void expect_info(struct __test_metadata *_metadata, int fd, const char *lines)
+{
+	EXPECT_NE(NULL, strstr(info_of(fd), lines))
+		TH_LOG("%s", info_of(fd));
 }
 
 TEST_F(pair, fdinfo_tells_of_ports_ring_and_restriction)
@@ -925,27 +927,27 @@ TEST_F(pair, fdinfo_tells_of_ports_ring_and_restriction)
 	int fd = ev_open(O_CLOEXEC);
 	struct ev_pair other;
 
-	if (!fdinfo_has(fd, "evtchn-ports:"))
+	if (!strstr(info_of(fd), "evtchn-ports:"))
 		SKIP(return, "this driver's fdinfo has no evtchn-ports");
-	EXPECT_TRUE(fdinfo_has(fd, "evtchn-ports:\t0\nevtchn-ring:\t0/0\n"));
-	EXPECT_FALSE(fdinfo_has(fd, "evtchn-restrict-domid:"));
+	expect_info(_metadata, fd, "evtchn-ports:\t0\nevtchn-ring:\t0/0\n");
+	EXPECT_EQ(NULL, strstr(info_of(fd), "evtchn-restrict-domid:"));
 	EXPECT_EQ(0, ev_restrict(fd, 5));
-	EXPECT_TRUE(fdinfo_has(fd, "evtchn-restrict-domid:\t5\n"));
+	expect_info(_metadata, fd, "evtchn-restrict-domid:\t5\n");
 
 	ASSERT_EQ(0, ev_connect(self->fd_a, self->fd_b, &other));
-	EXPECT_TRUE(fdinfo_has(self->fd_a, "evtchn-ports:\t2\nevtchn-ring:\t0/64\n"));
+	expect_info(_metadata, self->fd_a, "evtchn-ports:\t2\nevtchn-ring:\t0/64\n");
 	ASSERT_EQ(0, notify_a(self));
 	ASSERT_EQ(0, ev_notify_settled(self->fd_b, other.b));
-	EXPECT_TRUE(fdinfo_has(self->fd_a, "evtchn-ports:\t2\nevtchn-ring:\t2/64\n"));
+	expect_info(_metadata, self->fd_a, "evtchn-ports:\t2\nevtchn-ring:\t2/64\n");
 	/* UNBIND takes the event along. */
 	EXPECT_EQ(0, ev_unbind(self->fd_a, other.a));
-	EXPECT_TRUE(fdinfo_has(self->fd_a, "evtchn-ports:\t1\nevtchn-ring:\t1/64\n"));
+	expect_info(_metadata, self->fd_a, "evtchn-ports:\t1\nevtchn-ring:\t1/64\n");
 
 	EXPECT_EQ(4, enable_a(self));
 	ASSERT_EQ(0, fill(self, RING_MIN));
-	EXPECT_TRUE(fdinfo_has(self->fd_a, "evtchn-ring:\t64/64 overflow\n"));
+	expect_info(_metadata, self->fd_a, "evtchn-ring:\t64/64 overflow\n");
 	EXPECT_EQ(0, ev_reset(self->fd_a));
-	EXPECT_TRUE(fdinfo_has(self->fd_a, "evtchn-ring:\t0/64\n"));
+	expect_info(_metadata, self->fd_a, "evtchn-ring:\t0/64\n");
 }
 
 /* Many ports in one file, each with an event that is not read yet */
@@ -1244,4 +1246,6 @@ TEST_F(xen, unbound_port_is_for_any_domain_that_xen_allows)
 
 #endif
 
-EV_TEST_MAIN
+#include "log_test.h"
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * What a program includes at its end: the last test, which looks at the kernel
+ * log since the program began.
+ */
+FIXTURE(log) { };
+FIXTURE_SETUP(log) { }
+FIXTURE_TEARDOWN(log) { }
+
+TEST_F(log, is_clean)
+{
+	char record[EV_LOG_RECORD] = "";
+	int trouble = ev_log_trouble(record);
+
+	if (trouble == -ENOENT)
+		SKIP(return, "cannot read /dev/kmsg");
+	EXPECT_EQ(0, trouble)
+		TH_LOG("%s", record);
+}
