@@ -54,7 +54,7 @@ static void let_calls_fail(void)
 {
 	if (ev_set("/proc/thread-self/fail-nth", "0") +
 	    ev_set(DEBUGFS "fail{slab,_page_alloc,_usercopy}/verbose", "0") < 4)
-		missing = "no CONFIG_FAULT_INJECTION_DEBUG_FS, _USERCOPY, FAILSLAB or FAIL_PAGE_ALLOC";
+		missing = "no fail-nth, failslab, fail_page_alloc or fail_usercopy: see config";
 	else if (ev_set("/sys/kernel/slab/{kmalloc-,filp,fasync,eventpoll}*/failslab", "1") < 9)
 		missing = "no CONFIG_SLUB_DEBUG, or slab_nomerge";
 	ev_set(DEBUGFS "failslab/cache-filter", "Y");
@@ -223,10 +223,13 @@ static char *look(FIXTURE_DATA(calls) *self, char text[80])
 	return text;
 }
 
-#define HOLDS(that)								\
-	ASSERT_TRUE(that)							\
+#define HOLDS(that)	do {							\
+	bool holds = that;							\
+										\
+	ASSERT_TRUE(holds)							\
 		TH_LOG("%s, failure %d: %d; %s; then %s; now %s",		\
-		       calls[what].name, nth, ret, start, then, now)
+		       calls[what].name, nth, ret, start, then, now);		\
+} while (0)
 
 static void sweep(struct __test_metadata *_metadata, FIXTURE_DATA(calls) *self, int what, int ports)
 {
