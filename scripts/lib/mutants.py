@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Makes mutants of the driver: copies of its sources with a fault of one line.
 
-usage: mutants.py SOURCES OUT
+usage: mutants.py SOURCES OUT STEP
 
 Each rule below is applied wherever it fits in the functions of core.c, ioctl.c,
-bind.c and ring.c. A mutant is OUT/NNN/FILE; OUT/list has a line for each:
-NNN, the file, the function, the rule, and the line as it was.
+bind.c and ring.c. One of STEP mutants is made, OUT/NNN/FILE; OUT/list has a line for
+each: NNN, the file, the function, the rule, and the line as it was.
 """
 import os
 import re
@@ -119,7 +119,7 @@ def faults(lines, first, last):
 
 
 def main():
-	source, out = sys.argv[1:]
+	source, out, step = sys.argv[1:]
 	number = 0
 	with open(os.path.join(out, "list"), "w") as index:
 		for file in FILES:
@@ -133,6 +133,8 @@ def main():
 						continue
 					told.add(text)
 					number += 1
+					if (number - 1) % int(step):
+						continue
 					folder = os.path.join(out, f"{number:03}")
 					os.makedirs(folder)
 					with open(os.path.join(folder, file), "w") as opened:

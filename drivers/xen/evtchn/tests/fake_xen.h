@@ -231,7 +231,16 @@ static void world_misc_deregister(struct miscdevice *misc)
 	world.misc = NULL;
 }
 
+/* Without lockdep, too, though not who holds it; a single CPU has no spinlocks. */
+#define world_held(lock)							\
+	(_Generic((lock), struct mutex *: mutex_is_locked((void *)(lock)),	\
+		  default: !IS_ENABLED(CONFIG_SMP) ||				\
+			   spin_is_locked((spinlock_t *)(lock))) ?		\
+	 (void)0 : complain("a lock is not held"))
+
 /* From here on the driver's calls are of the world. */
+#undef lockdep_assert_held
+#define lockdep_assert_held(lock)		world_held(lock)
 #undef kzalloc
 #undef kvmalloc
 #undef kvzalloc
