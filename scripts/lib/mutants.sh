@@ -109,7 +109,7 @@ outcomes() {
 	else
 		tar -C "$out.kselftest/xen" -rf "$dir/$kind.tar" evtchn_test evtchn_storm_test
 	fi
-	find "$dir/$kind.ko" -name '*.ko' -printf '%f\n' | sed 's/\.ko$//' | sort |
+	find "$dir/$kind.ko" -type f -name '*.ko' -printf '%f\n' | sed 's/\.ko$//' | sort |
 		awk -v at="$dir/$kind." '{ print > (at (NR % 2)) }'
 	: >> "$dir/$kind.0"
 	share "$dir" "$kind" 0 & other=$!

@@ -86,6 +86,7 @@ static struct world {
 	bool killed;
 	void (*hook)(enum place place);
 	void *live[MAX_LIVE];
+	size_t live_size[MAX_LIVE];
 	unsigned int nr_live, ops, closes, eois, signals;
 	struct miscdevice *misc;
 	u8 *memory;		/* of the program, at USER_BASE */
@@ -100,7 +101,7 @@ static void complain(const char *what)
 		world.complaint = what;
 }
 
-static void *world_track(void *p)
+static void *world_track(void *p, size_t size)
 {
 	if (IS_ERR_OR_NULL(p))
 		return p;
@@ -108,6 +109,7 @@ static void *world_track(void *p)
 		complain("too much memory is allocated");
 		return p;
 	}
+	world.live_size[world.nr_live] = size;
 	world.live[world.nr_live++] = p;
 	return p;
 }
@@ -129,7 +131,7 @@ static void *world_alloc(size_t size, gfp_t gfp)
 	p = kvmalloc(size, gfp);
 	if (p && !(gfp & __GFP_ZERO))
 		memset(p, 0xa5, size);
-	return world_track(p);
+	return world_track(p, size);
 }
 
 /*
@@ -166,13 +168,17 @@ static void world_free(const void *p)
 		complain("memory is freed that was not allocated");
 		return;
 	}
-	world.live[i] = world.live[--world.nr_live];
+	/* Whoever uses it from now on is to see that. */
+	memset(world.live[i], 0x6b, world.live_size[i]);
+	world.nr_live--;
+	world.live[i] = world.live[world.nr_live];
+	world.live_size[i] = world.live_size[world.nr_live];
 	kvfree(p);
 }
 
 static void *world_memdup(unsigned long from, size_t size)
 {
-	void *p = world_alloc_fails() ? NULL : world_track(kvmalloc(size, GFP_KERNEL));
+	void *p = world_alloc_fails() ? NULL : world_track(kvmalloc(size, GFP_KERNEL), size);
 
 	if (!p)
 		return ERR_PTR(-ENOMEM);

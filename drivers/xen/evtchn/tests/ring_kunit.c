@@ -30,7 +30,8 @@ struct toy {
 static int note_wake_up(wait_queue_entry_t *entry, unsigned int mode, int flags,
 			void *key)
 {
-	container_of(entry, struct toy, sleeper)->woken |= key_to_poll(key);
+	/* A wake-up for nothing shows as this. */
+	container_of(entry, struct toy, sleeper)->woken |= key_to_poll(key) ?: EPOLLMSG;
 	return 1;
 }
 
