@@ -37,6 +37,7 @@ static void close_file(struct file *filp)
 	use(filp);
 	uevtchn_fops.release(NULL, filp);
 	filp->private_data = NULL;
+	world.file = NULL;
 }
 
 static long call_at(struct file *filp, unsigned int cmd, unsigned long addr)
