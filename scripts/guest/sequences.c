@@ -581,8 +581,6 @@ static bool chosen(const char *name, const char *argument)
 static void differ(const char *arg)
 {
 	struct epoll_event out = { .events = EPOLLOUT | EPOLLET };
-	/* VIRQ, vCPU, and then the port. */
-	union { unsigned int word[3]; union ev_xen_arg arg; } virq = { .word = { 7 } };
 	unsigned int port, i;
 	long ret;
 
@@ -596,10 +594,11 @@ static void differ(const char *arg)
 		end_sequence();
 	}
 	if (chosen("static-virq", arg)) {
-		told(NOBODY, ev_xen_call(EV_OP_BIND_VIRQ, &virq.arg), "EVTCHNOP_bind_virq 7");
-		bind_static(0, virq.word[2]);
+		ret = ev_xen_bind_virq(7);
+		told(NOBODY, ret < 0 ? ret : 0, "EVTCHNOP_bind_virq 7");
+		bind_static(0, ret);
 		close_file(0);
-		ev_xen_close(virq.word[2]);
+		ev_xen_close(ret);
 		end_sequence();
 	}
 	if (chosen("static-restricted", arg)) {

@@ -361,7 +361,7 @@ int ev_set(const char *pattern, const char *value)
 
 	if (glob(pattern, GLOB_BRACE, NULL, &files))
 		return 0;
-	for (i = 0; i < files.gl_pathc && nr_settings < ARRAY_SIZE(settings); i++) {
+	for (i = 0; i < files.gl_pathc && nr_settings < (int)ARRAY_SIZE(settings); i++) {
 		if (ev_read_file(files.gl_pathv[i], text, sizeof(text)) ||
 		    ev_write_file(files.gl_pathv[i], value))
 			continue;
@@ -511,6 +511,7 @@ struct hypercall {
 #define EVENT_CHANNEL_OP	32
 enum {
 	OP_BIND_INTERDOMAIN	= 0,
+	OP_BIND_VIRQ		= 1,
 	OP_CLOSE		= 3,
 	OP_SEND			= 4,
 	OP_STATUS		= 5,
@@ -554,6 +555,14 @@ int ev_xen_send(unsigned int port)
 	union ev_xen_arg arg = { .send = { .port = port } };
 
 	return xen_call(OP_SEND, &arg);
+}
+
+int ev_xen_bind_virq(unsigned int virq)
+{
+	union ev_xen_arg arg = { .bind_virq = { .virq = virq } };
+	int ret = xen_call(OP_BIND_VIRQ, &arg);
+
+	return ret < 0 ? ret : (int)arg.bind_virq.port;
 }
 
 int ev_xen_alloc_unbound(unsigned int domain)

@@ -173,6 +173,11 @@ union ev_xen_arg {
 		uint32_t local_port;
 	} bind_interdomain;
 	struct {
+		uint32_t virq;
+		uint32_t vcpu;
+		uint32_t port;
+	} bind_virq;
+	struct {
 		uint32_t port;
 	} close, send;
 	struct {
@@ -200,7 +205,8 @@ extern const char *ev_xen_missing;
 
 int ev_xen_close(unsigned int port);
 int ev_xen_send(unsigned int port);
-/* A port that Xen has and nobody in the kernel, as a static one; or -errno. */
+/* Ports that Xen has and nobody in the kernel, as a static one; or -errno. */
+int ev_xen_bind_virq(unsigned int virq);
 int ev_xen_alloc_unbound(unsigned int domain);
 int ev_xen_bind_interdomain(unsigned int domain, unsigned int port);
 /* All that Xen says of a port of this domain: 0 or -errno. */
