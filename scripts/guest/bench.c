@@ -611,7 +611,7 @@ static void count_memory(void)
 }
 
 static const char usage[] =
-"usage: evtchn_bench [--json] [--costs] [--contention] [--memory] [--ports N]\n"
+"usage: bench [--json] [--costs] [--contention] [--memory] [--ports N]\n"
 "\n"
 "Reports what the operations of " EV_DEVICE " cost; all, or those named.\n"
 "\n"

@@ -177,7 +177,7 @@ check_arm64() {
 		program=${program#*/selftests/}
 		program=$dir/installed/${program%.c}
 		[[ $program != */test_modules/* ]] || program+=.ko
-		file "$program" | grep -E 'ARM aarch64' || failed "no ${program#"$dir"/installed/} for arm64"
+		readelf -h "$program" | grep -q AArch64 || failed "no ${program#"$dir"/installed/} for arm64"
 	done
 }
 

@@ -21,6 +21,7 @@ tracefile() {
 	dir=$(mktemp -d "$LOGS/gcov.XXXXXX")
 	cp "$out"/drivers/xen/evtchn/*.gcno "$dir/"
 	tar -C "$dir" -xf "$run/gcov.tar"
+	rm -f "$dir"/*kunit*
 	lcov -q --capture --directory "$dir" --output-file "$info.all" 2> "$info.log" ||
 		{ cat "$info.log"; failed "lcov cannot read the counts of $run"; }
 	lcov -q --extract "$info.all" '*/drivers/xen/evtchn/*.c' --output-file "$info"
