@@ -237,16 +237,24 @@ static void world_misc_deregister(struct miscdevice *misc)
 	world.misc = NULL;
 }
 
-/* Without lockdep, too, though not who holds it; a single CPU has no spinlocks. */
-#define world_held(lock)							\
-	(_Generic((lock), struct mutex *: mutex_is_locked((void *)(lock)),	\
-		  default: !IS_ENABLED(CONFIG_SMP) ||				\
-			   spin_is_locked((spinlock_t *)(lock))) ?		\
-	 (void)0 : complain("a lock is not held"))
+/* Without lockdep, too, though they do not tell who holds the lock. */
+static void must_hold_mutex(struct mutex *lock)
+{
+	if (!mutex_is_locked(lock))
+		complain("a mutex is not held");
+}
+
+static void must_hold_spinlock(spinlock_t *lock)
+{
+	if (!spin_trylock(lock))
+		return;
+	spin_unlock(lock);
+	if (IS_ENABLED(CONFIG_SMP))
+		complain("a spinlock is not held");
+}
 
 /* From here on the driver's calls are of the world. */
 #undef lockdep_assert_held
-#define lockdep_assert_held(lock)		world_held(lock)
 #undef kzalloc
 #undef kvmalloc
 #undef kvzalloc
@@ -304,7 +312,10 @@ static void world_misc_deregister(struct miscdevice *misc)
 
 #define KUNIT_PREFIX	kunit_driver_
 #include "rename.h"
+#define lockdep_assert_held(lock)		must_hold_spinlock(lock)
 #include "../ring.c"
+#undef lockdep_assert_held
+#define lockdep_assert_held(lock)		must_hold_mutex(lock)
 #include "../bind.c"
 #include "../ioctl.c"
 #include "../core.c"
