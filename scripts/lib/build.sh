@@ -72,9 +72,15 @@ configure() {
 	[ ! -s "$out/.warnings" ] || say "warning: $(cat "$out/.warnings")"
 }
 
-# build_kernel TREE OUT FRAGMENT…: bzImage, and the driver if it is a module.
+# build_kernel TREE OUT FRAGMENT…: bzImage, and the driver if it is a module. OUT
+# is a link to a folder just below TREE: there Kbuild names the sources by relative
+# paths, so that ccache knows them again in another tree.
 build_kernel() {
-	local tree=$1 out=$2
+	local tree=$1 out=$2 below=$1/build-${2##*/}
+	if [ ! -e "$out" ]; then
+		mkdir -p "$below" "${out%/*}"
+		ln -sfn "$below" "$out"
+	fi
 	configure "$@"
 	have_space "$CACHE" 1 "building a kernel"
 	[ -e "$out/vmlinux" ] || say "building the kernel, some 6 minutes on 2 cores"

@@ -27,10 +27,10 @@ quoted() {
 
 # chosen_programs FOLDER: those to run, one a line: what the kselftest list has, and
 # then those that are not for a domain that has work to do, which this one has not.
-# Hibernation ends the guest, and failures on demand want their kernel: both run when
-# they are named, and the latter with that kernel, too.
+# What the guest cannot do is left out, and runs only if it is named: hibernation
+# ends it, failures on demand want their kernel, and irqs move with two CPUs only.
 chosen_programs() {
-	local all only
+	local all only out=hibernate
 	all=$({ sed -n 's/^xen://p' "$1/kselftest-list.txt"; cd "$1/xen" && ls evtchn_*_test; } |
 		grep -v restore | awk '!seen[$0]++')
 	if [ ${#ONLY[@]} -gt 0 ]; then
@@ -41,21 +41,15 @@ chosen_programs() {
 		done
 		return
 	fi
-	[ "$KERNEL" = debug ] || say "evtchn_fail_test is left out: --kernel debug has it"
-	grep -vE "hibernate$([ "$KERNEL" = debug ] || echo '|_fail_')" <<< "$all"
-}
-
-# check_job: dies if the guest cannot run the user's program.
-check_job() {
-	local file
-	[ -f "${JOB[0]}" ] || die "there is no program ${JOB[0]}" -- "name a file after --"
-	[ -x "${JOB[0]}" ] || die "${JOB[0]} is not executable" -- "chmod +x ${JOB[0]}"
-	for file in "${WITH[@]}"; do
-		[ -f "$file" ] || die "there is no file $file" -- "name a file after --with"
-	done
-	need_tools
-	[ "$(head -c2 "${JOB[0]}" | tr -d '\0')" = '#!' ] || is_static "${JOB[0]}" ||
-		die "${JOB[0]} is not static, and the guest has no libraries" -- "link it with -static"
+	if [ "$KERNEL" != debug ]; then
+		say "evtchn_fail_test is left out: --kernel debug has it"
+		out+='|fail'
+	fi
+	if [ "$SMP" = 1 ]; then
+		say "evtchn_move_test is left out: it wants --smp 2"
+		out+='|move'
+	fi
+	grep -vE "_($out)_" <<< "$all"
 }
 
 # prepare_job RUN: writes RUN/job, the guest's script; sets folder to what goes
