@@ -16,7 +16,14 @@
 #define THREADS		6
 #define SLOTS		48
 
-struct storm;
+struct storm {
+	int fds[FILES];
+	/* Bound ports; slot i belongs to file i % FILES. 0 is free. */
+	atomic_uint slots[SLOTS];
+	/* For each port, whether someone has read it and not written it. */
+	atomic_bool taken[1 << 17];
+	atomic_uint events;
+};
 
 struct worker {
 	pthread_t thread;
@@ -27,15 +34,6 @@ struct worker {
 	/* The first call whose result must not be, and that. */
 	const char *what;
 	int result;
-};
-
-struct storm {
-	int fds[FILES];
-	/* Bound ports; slot i belongs to file i % FILES. 0 is free. */
-	atomic_uint slots[SLOTS];
-	/* For each port, whether someone has read it and not written it. */
-	atomic_bool taken[1 << 17];
-	atomic_uint events;
 };
 
 static unsigned int pick(struct worker *worker, unsigned int n)
@@ -62,12 +60,22 @@ static void *work(void *arg)
 	return NULL;
 }
 
+/* Whoever takes a port out of its slot is alone in unbinding it. */
+static void put_into_slot(struct worker *worker, unsigned int i, unsigned int port)
+{
+	struct storm *storm = worker->storm;
+	unsigned int old = atomic_exchange(&storm->slots[i], port);
+	int ret = old ? ev_unbind(storm->fds[i % FILES], old) : 0;
+
+	expect(worker, !ret, "UNBIND", ret);
+}
+
 /* A new pair, one end in each file, in two slots; who was there goes. */
 static void storm_bind(struct worker *worker)
 {
 	struct storm *storm = worker->storm;
-	unsigned int i = pick(worker, SLOTS), k = pick(worker, SLOTS), old;
-	int a, b, ret;
+	unsigned int i = pick(worker, SLOTS), k = pick(worker, SLOTS);
+	int a, b;
 
 	a = ev_bind_unbound(storm->fds[i % FILES], EV_SELF);
 	expect(worker, a > 0, "BIND_UNBOUND_PORT", a);
@@ -76,35 +84,14 @@ static void storm_bind(struct worker *worker)
 	/* Nobody knows of this port yet: it must work. */
 	b = ev_bind_interdomain(storm->fds[k % FILES], EV_SELF, a);
 	expect(worker, b > 0, "BIND_INTERDOMAIN", b);
-
-	old = atomic_exchange(&storm->slots[i], a);
-	if (old) {
-		ret = ev_unbind(storm->fds[i % FILES], old);
-		expect(worker, !ret, "UNBIND", ret);
-	}
-	if (b <= 0)
-		return;
-	old = atomic_exchange(&storm->slots[k], b);
-	if (old) {
-		ret = ev_unbind(storm->fds[k % FILES], old);
-		expect(worker, !ret, "UNBIND", ret);
-	}
+	put_into_slot(worker, i, a);
+	if (b > 0)
+		put_into_slot(worker, k, b);
 }
 
-/* Whoever takes a port out of its slot is alone in unbinding it. */
 static void storm_unbind(struct worker *worker)
 {
-	unsigned int i = pick(worker, SLOTS), port;
-	struct storm *storm = worker->storm;
-	int ret;
-
-	port = atomic_exchange(&storm->slots[i], 0);
-	if (!port)
-		return;
-	ret = ev_unbind(storm->fds[i % FILES], port);
-	expect(worker, !ret, "UNBIND", ret);
-	ret = ev_unbind(storm->fds[i % FILES], ~0u);
-	expect(worker, ret == -EINVAL, "UNBIND of no port", ret);
+	put_into_slot(worker, pick(worker, SLOTS), 0);
 }
 
 /* The port may be gone, or another's, by the time of the call. */
@@ -112,9 +99,8 @@ static void storm_notify(struct worker *worker)
 {
 	unsigned int i = pick(worker, SLOTS);
 	struct storm *storm = worker->storm;
-	int ret;
+	int ret = ev_notify(storm->fds[i % FILES], storm->slots[i]);
 
-	ret = ev_notify(storm->fds[i % FILES], storm->slots[i]);
 	expect(worker, !ret || ret == -ENOTCONN, "NOTIFY", ret);
 }
 
@@ -126,17 +112,12 @@ static void storm_read(struct worker *worker)
 	int ret;
 
 	ret = ev_read(fd, ports, 4 * (1 + pick(worker, ARRAY_SIZE(ports))));
-	switch (ret) {
-	case -EAGAIN:
-		break;
-	case -EFBIG:
+	if (ret == -EFBIG)
 		expect(worker, !ev_reset(fd), "RESET", ret);
-		break;
-	default:
-		expect(worker, ret > 0 && ret % 4 == 0, "read", ret);
-		if (ret > 0)
-			expect(worker, ev_write(fd, ports, ret) == ret, "write", ret);
-	}
+	else if (ret > 0)
+		expect(worker, ev_write(fd, ports, ret) == ret, "write", ret);
+	expect(worker, ret == -EAGAIN || ret == -EFBIG || (ret > 0 && ret % 4 == 0),
+	       "read", ret);
 }
 
 static void storm_write(struct worker *worker)
@@ -154,13 +135,13 @@ static void storm_write(struct worker *worker)
 
 static void storm_poll(struct worker *worker)
 {
-	struct pollfd pfds[FILES];
+	struct storm *storm = worker->storm;
+	struct pollfd pfds[FILES] = {
+		{ .fd = storm->fds[0], .events = POLLIN },
+		{ .fd = storm->fds[1], .events = POLLIN },
+	};
 	int ret, i;
 
-	for (i = 0; i < FILES; i++) {
-		pfds[i].fd = worker->storm->fds[i];
-		pfds[i].events = POLLIN;
-	}
 	/* Never for ever: it is others' luck whether an event comes. */
 	ret = poll(pfds, FILES, pick(worker, 2));
 	expect(worker, ret >= 0, "poll", ret < 0 ? -errno : ret);
@@ -169,59 +150,44 @@ static void storm_poll(struct worker *worker)
 		       "poll", pfds[i].revents);
 }
 
+static void storm_reset(struct worker *worker)
+{
+	int ret = ev_reset(worker->storm->fds[pick(worker, FILES)]);
+
+	expect(worker, !ret, "RESET", ret);
+}
+
 static void storm_round(struct worker *worker)
 {
-	struct storm *storm = worker->storm;
+	static void (* const calls[32])(struct worker *worker) = {
+		[0 ... 5] = storm_bind,
+		[6 ... 9] = storm_unbind,
+		[10 ... 19] = storm_notify,
+		[20 ... 25] = storm_read,
+		[26 ... 28] = storm_write,
+		[29 ... 30] = storm_poll,
+		[31] = storm_reset,
+	};
 
-	switch (pick(worker, 32)) {
-	case 0 ... 5:
-		storm_bind(worker);
-		break;
-	case 6 ... 9:
-		storm_unbind(worker);
-		break;
-	case 10 ... 19:
-		storm_notify(worker);
-		break;
-	case 20 ... 25:
-		storm_read(worker);
-		break;
-	case 26 ... 28:
-		storm_write(worker);
-		break;
-	case 29 ... 30:
-		storm_poll(worker);
-		break;
-	default:
-		expect(worker, !ev_reset(storm->fds[pick(worker, FILES)]), "RESET", 0);
-	}
+	calls[pick(worker, ARRAY_SIZE(calls))](worker);
 }
 
 /* A file that comes and goes, while other files get and lose its numbers. */
 static void open_close_round(struct worker *worker)
 {
+	int fd = ev_open(O_CLOEXEC | O_NONBLOCK), ret = 0;
 	struct ev_pair pairs[4];
-	int fd, ret = 0;
 	size_t i;
 
-	fd = ev_open(O_CLOEXEC | O_NONBLOCK);
 	expect(worker, fd >= 0, "open", fd);
-	if (fd < 0)
-		return;
 	for (i = 0; !ret && i < ARRAY_SIZE(pairs); i++)
 		ret = ev_connect(fd, fd, &pairs[i]);
-	expect(worker, !ret, "connect", ret);
-	if (!ret) {
+	if (!ret)
 		ret = ev_ping(fd, fd, &pairs[pick(worker, ARRAY_SIZE(pairs))]);
-		expect(worker, !ret, "ping", ret);
-		/* Gone with events on their way. */
-		for (i = 0; i < ARRAY_SIZE(pairs); i++) {
-			ret = ev_notify(fd, pairs[i].a);
-			expect(worker, !ret, "NOTIFY", ret);
-			ret = ev_notify(fd, pairs[i].b);
-			expect(worker, !ret, "NOTIFY", ret);
-		}
-	}
+	/* Gone with events on their way. */
+	for (i = 0; !ret && i < ARRAY_SIZE(pairs); i++)
+		ret = ev_notify(fd, pairs[i].a) ?: ev_notify(fd, pairs[i].b);
+	expect(worker, !ret, "connect, ping or NOTIFY", ret);
 	expect(worker, !close(fd), "close", -errno);
 }
 
@@ -231,21 +197,20 @@ static void read_round(struct worker *worker)
 	struct storm *storm = worker->storm;
 	struct pollfd pfd = { .fd = storm->fds[0], .events = POLLIN };
 	unsigned int ports[4];
-	int ret, i;
+	int n, i, ret;
 
-	ret = ev_read(pfd.fd, ports, sizeof(ports));
-	if (ret == -EAGAIN) {
+	n = ev_read(pfd.fd, ports, sizeof(ports));
+	if (n == -EAGAIN) {
 		poll(&pfd, 1, 1);
 		return;
 	}
-	expect(worker, ret > 0 && ret % 4 == 0, "read", ret);
-	for (i = 0; i < ret / 4; i++) {
-		if (ports[i] >= ARRAY_SIZE(storm->taken)) {
-			expect(worker, false, "port read", ports[i]);
+	expect(worker, n > 0 && n % 4 == 0, "read", n);
+	for (i = 0; i < n / 4; i++) {
+		expect(worker, ports[i] < ARRAY_SIZE(storm->taken) &&
+		       !atomic_exchange(&storm->taken[ports[i]], true),
+		       "wrong port, or its second read", ports[i]);
+		if (worker->what)
 			return;
-		}
-		expect(worker, !atomic_exchange(&storm->taken[ports[i]], true),
-		       "second read of port", ports[i]);
 		storm->events++;
 		atomic_store(&storm->taken[ports[i]], false);
 		ret = ev_enable(pfd.fd, ports[i]);
@@ -256,9 +221,8 @@ static void read_round(struct worker *worker)
 static void notify_round(struct worker *worker)
 {
 	struct storm *storm = worker->storm;
-	int ret;
+	int ret = ev_notify(storm->fds[0], storm->slots[pick(worker, SLOTS)]);
 
-	ret = ev_notify(storm->fds[0], storm->slots[pick(worker, SLOTS)]);
 	expect(worker, !ret, "NOTIFY", ret);
 }
 
@@ -274,10 +238,8 @@ FIXTURE_SETUP(storm)
 	int i;
 
 	self->loopbacks = ev_xen_count_loopbacks();
-	for (i = 0; i < FILES; i++) {
+	for (i = 0; i < FILES; i++)
 		self->storm.fds[i] = ev_open(O_CLOEXEC | O_NONBLOCK);
-		ASSERT_GE(self->storm.fds[i], 0);
-	}
 	for (i = 0; i < THREADS; i++) {
 		self->workers[i].storm = &self->storm;
 		self->workers[i].seed = i + 1;
@@ -332,11 +294,9 @@ TEST_F(storm, everything_on_two_shared_files)
 	ASSERT_EQ(0, run(self->workers, storm_round, 2500, storm_round, 2500));
 
 	/* What is left in the slots is bound, and nothing else is. */
-	for (i = 0; i < SLOTS; i++) {
-		fd = self->storm.fds[i % FILES];
-		if (self->storm.slots[i])
-			EXPECT_EQ(0, ev_unbind(fd, self->storm.slots[i]));
-	}
+	for (i = 0; i < SLOTS; i++)
+		put_into_slot(&self->workers[0], i, 0);
+	EXPECT_EQ(NULL, self->workers[0].what);
 	ev_settle();
 	EXPECT_EQ(self->loopbacks, ev_xen_count_loopbacks());
 	EXPECT_EQ(0, ev_count_irqs("evtchn:" PROGRAM));
