@@ -15,8 +15,7 @@
 FIXTURE(exhausted)
 {
 	int fd;
-	int ports[PORTS_MAX];
-	int nr;
+	int ports[PORTS_MAX], nr;
 	/* Why there are no more, or 0: PORTS_MAX have been bound. */
 	int error;
 };
@@ -27,14 +26,12 @@ FIXTURE_SETUP(exhausted)
 
 	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
 	ASSERT_GE(self->fd, 0);
-	while (self->nr < PORTS_MAX) {
+	while (self->nr < PORTS_MAX && !self->error) {
 		ret = ev_bind_unbound(self->fd, EV_SELF);
-		if (ret < 0) {
+		if (ret < 0)
 			self->error = ret;
-			break;
-		}
-		ASSERT_NE(0, ret);
-		self->ports[self->nr++] = ret;
+		else
+			self->ports[self->nr++] = ret;
 	}
 	ASSERT_GT(self->nr, 64);
 }
@@ -47,13 +44,12 @@ FIXTURE_TEARDOWN(exhausted)
 TEST_F(exhausted, ports_are_usable_and_the_next_bind_is_enospc)
 {
 	struct ev_pair pair = { .a = self->ports[0] };
-	int i, ret;
+	int i;
 
 	TH_LOG("%d ports%s", self->nr, self->error ? "" : " and no end: FIFO event ABI");
 	if (self->error) {
 		EXPECT_EQ(-ENOSPC, self->error);
-		for (i = 0; i < 10; i++)
-			EXPECT_EQ(-ENOSPC, ev_bind_interdomain(self->fd, EV_SELF, pair.a));
+		EXPECT_EQ(-ENOSPC, ev_bind_interdomain(self->fd, EV_SELF, pair.a));
 	}
 	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
 	for (i = 0; i < self->nr; i++)
@@ -61,11 +57,9 @@ TEST_F(exhausted, ports_are_usable_and_the_next_bind_is_enospc)
 
 	/* One goes, and the first can be connected. */
 	ASSERT_EQ(0, ev_unbind(self->fd, self->ports[self->nr - 1]));
-	ret = ev_bind_interdomain(self->fd, EV_SELF, pair.a);
-	ASSERT_GT(ret, 0);
-	pair.b = ret;
-	ASSERT_EQ(ret, ev_take(self->fd));
-	ASSERT_EQ(4, ev_enable(self->fd, ret));
+	pair.b = ev_bind_interdomain(self->fd, EV_SELF, pair.a);
+	ASSERT_EQ(pair.b, ev_take(self->fd));
+	ASSERT_EQ(4, ev_enable(self->fd, pair.b));
 	EXPECT_EQ(0, ev_ping(self->fd, self->fd, &pair));
 	if (self->error)
 		EXPECT_EQ(-ENOSPC, ev_bind_unbound(self->fd, EV_SELF));
