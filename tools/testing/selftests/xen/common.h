@@ -21,7 +21,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 /* What is no test has no use for the harness. */
@@ -31,7 +30,7 @@
 #include "../kselftest_harness.h"
 #endif
 
-/* Seconds after which a test counts as hung: guests under emulation are slow. */
+/* In seconds, after which a test counts as hung: emulated guests are slow. */
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT	120
 
@@ -41,22 +40,17 @@
 
 #define EV_DEVICE	"/dev/xen/evtchn"
 
-/* Xen's name for the calling domain, and the first id no domain can have. */
+/* Xen's name for the calling domain, and the highest possible id: none has it. */
 #define EV_SELF		0x7ff0u
-#define EV_FIRST_RESERVED 0x7ff0u
-/* The highest possible id of a domain: none has it. */
 #define EV_NO_DOMAIN	0x7fefu
 
 /* A hang guard, never a measure: it only ends what would not end. */
 #define EV_GUARD_MS	20000
 
-/* Everything that poll() can say of a file. */
-#define EV_POLL_ALL	(POLLIN | POLLPRI | POLLOUT | POLLRDNORM | \
-			 POLLRDBAND | POLLWRNORM | POLLWRBAND | POLLRDHUP)
+/* What poll() says of an empty ring, and of one that has an event. */
 #define EV_POLL_IDLE	(POLLOUT | POLLWRNORM)
 #define EV_POLL_EVENT	(EV_POLL_IDLE | POLLIN | POLLRDNORM)
 
-/* The device's calls: the result, or -errno. */
 int ev_open(int flags);
 int ev_ioctl(int fd, unsigned long cmd, const void *arg);
 int ev_bind_virq(int fd, unsigned int virq);
@@ -114,10 +108,6 @@ int ev_ping_fresh(void);
  */
 int ev_is_alone(unsigned int port);
 
-/* The first entry of @seen that is not as in @want, which it prints; or -1. */
-int ev_first_difference(const unsigned int *want, const unsigned int *seen, int n);
-/* The first byte of a hole that follows a page of memory, or NULL. */
-void *ev_hole(void);
 /* Writes @text to the file, or reads up to @size - 1 bytes: 0 or -errno. */
 int ev_write_file(const char *path, const char *text);
 int ev_read_file(const char *path, char *text, size_t size);
@@ -132,19 +122,19 @@ struct ev_sleeper {
 	pthread_t thread;
 	int fd;
 	short poll;		/* events to poll for; 0 to read */
-	atomic_int tid;
-	atomic_int done;
+	atomic_int tid, done;
 	int ret;
 	unsigned int port;
 };
 
-/* Whether the thread of that process sleeps: 1, 0, or -errno. */
-int ev_is_asleep(pid_t pid, pid_t tid);
 /* Starts one, and returns when it sleeps: 0 or an errno as of pthread_create() */
 int ev_sleeper_start(struct ev_sleeper *sleeper, int fd, short poll);
+/*
+ * Returns when it sleeps, or is done. Should neither be seen, the test shows less
+ * and is no less true.
+ */
+void ev_sleeper_wait(struct ev_sleeper *sleeper);
 
-/* Loads the kernel module in that file: 0, or -errno. */
-int ev_insmod(const char *path);
 /*
  * Loads the module of $EVTCHN_MODULES, or of test_modules beside the program.
  * Returns NULL, or what is missing. And unloads it, unless it was there before.
@@ -156,35 +146,23 @@ int ev_unload_module(const char *name);
  * Event channels without the driver: what Xen itself says and does, through
  * /dev/xen/privcmd. That serves privileged domains, and no 32-bit programs.
  */
-enum {
-	EV_CLOSED,
-	EV_UNBOUND,
-	EV_INTERDOMAIN,
-	EV_PIRQ,
-	EV_VIRQ,
-	EV_IPI,
-};
+enum { EV_CLOSED, EV_UNBOUND, EV_INTERDOMAIN, EV_PIRQ, EV_VIRQ, EV_IPI };
 
 /* Arguments of the operations, in the layout of Xen's event_channel.h. */
 union ev_xen_arg {
 	struct {
 		uint16_t remote_dom;
-		uint32_t remote_port;
-		uint32_t local_port;
+		uint32_t remote_port, local_port;
 	} bind_interdomain;
 	struct {
-		uint32_t virq;
-		uint32_t vcpu;
-		uint32_t port;
+		uint32_t virq, vcpu, port;
 	} bind_virq;
 	struct {
 		uint32_t port;
 	} close, send;
 	struct {
 		uint16_t dom;
-		uint32_t port;
-		uint32_t status;
-		uint32_t vcpu;
+		uint32_t port, status, vcpu;
 		union {
 			struct {
 				uint16_t dom;
@@ -194,8 +172,7 @@ union ev_xen_arg {
 		};
 	} status;
 	struct {
-		uint16_t dom;
-		uint16_t remote_dom;
+		uint16_t dom, remote_dom;
 		uint32_t port;
 	} alloc_unbound;
 };
