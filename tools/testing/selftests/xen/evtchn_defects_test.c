@@ -106,8 +106,7 @@ TEST_F(files, d1_static_of_kernel_port_is_busy)
 			TH_LOG("port %u, status %u", port, before.status.status);
 		EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, port));
 		ASSERT_EQ(0, ev_xen_query(port, &after));
-		EXPECT_EQ(before.status.status, after.status.status);
-		EXPECT_EQ(before.status.virq, after.status.virq);
+		EXPECT_EQ(0, memcmp(&before, &after, sizeof(after)));
 	}
 	if (!n)
 		SKIP(return, "no kernel port of these kinds");
@@ -119,44 +118,25 @@ TEST_F(files, d1_static_of_kernel_port_is_busy)
 /* D2: BIND_STATIC let a restricted file reach every port of the domain. */
 TEST_F(files, d2_static_is_refused_to_restricted_file)
 {
-	/* Without Xen's help there is none that Xen has and nobody else. */
-	int unowned = ev_xen_alloc_unbound(EV_SELF);
-	unsigned int ports[] = { self->pair.a, self->pair.b, 0, ~0u, unowned };
-	size_t i;
-
 	EXPECT_EQ(0, ev_restrict(self->other, EV_NO_DOMAIN));
-	for (i = 0; i < ARRAY_SIZE(ports); i++) {
-		EXPECT_EQ(-EACCES, ev_bind_static(self->other, ports[i]))
-			TH_LOG("port %u", ports[i]);
-		EXPECT_EQ(-ENOTCONN, ev_notify(self->other, ports[i]));
-	}
-	EXPECT_EQ(-EACCES, ev_ioctl(self->other, IOCTL_EVTCHN_BIND_STATIC, NULL));
+	EXPECT_EQ(-EACCES, ev_bind_static(self->other, self->pair.a));
+	EXPECT_EQ(-ENOTCONN, ev_notify(self->other, self->pair.a));
 	EXPECT_EQ(0, ev_ping(self->fd, self->fd, &self->pair));
 	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->other));
 	close_file(&self->other);
 	EXPECT_EQ(0, ev_ping(self->fd, self->fd, &self->pair));
-	if (unowned > 0) {
-		EXPECT_EQ(EV_UNBOUND, ev_xen_status(unowned));
-		EXPECT_EQ(0, ev_xen_close(unowned));
-	}
 }
 
 /* D3: BIND_STATIC of another file's port shared one reference to it. */
 TEST_F(files, d3_static_of_foreign_port_is_busy)
 {
-	unsigned int *a = &self->others.a;
-
-	EXPECT_EQ(-EBUSY, ev_bind_static(self->fd, *a));
-	EXPECT_EQ(-EBUSY, ev_bind_static(self->fd, self->others.b));
+	EXPECT_EQ(-EBUSY, ev_bind_static(self->fd, self->others.a));
 	EXPECT_EQ(-EBUSY, ev_bind_static(self->other, self->pair.a));
-	EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, *a));
-	EXPECT_EQ(-ENOTCONN, ev_unbind(self->fd, *a));
-	EXPECT_EQ(0, ev_ping(self->other, self->other, &self->others));
-	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+	EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, self->others.a));
+	EXPECT_EQ(-ENOTCONN, ev_unbind(self->fd, self->others.a));
 
-	/* The owner of these goes first, and of the others last. */
+	/* The owner of the one goes first, and of the other last. */
 	close_file(&self->fd);
-	EXPECT_EQ(-ENOTCONN, ev_notify(self->other, self->pair.a));
 	EXPECT_EQ(0, ev_ping(self->other, self->other, &self->others));
 	close_file(&self->other);
 	EXPECT_EQ(0, ev_ping_fresh());
@@ -165,26 +145,23 @@ TEST_F(files, d3_static_of_foreign_port_is_busy)
 /* D6: a number that the file had already emptied its table on the error path. */
 TEST_F(files, d6_number_that_is_bound_already_costs_no_binding)
 {
-	int loopbacks, port, ret, twice, tries;
+	int loopbacks, port, tries, ret = 1;
 
 	if (ev_xen_missing)
 		SKIP(return, "%s", ev_xen_missing);
 	loopbacks = ev_xen_count_loopbacks();
 	ASSERT_GE(loopbacks, 0);
-	for (twice = 0; twice < 2; twice++) {
-		port = ev_bind_unbound(self->fd, EV_SELF);
-		ASSERT_GT(port, 0);
-		/* Xen gives it out again, after those below that are free. */
-		ASSERT_EQ(0, ev_xen_close(port));
-		for (ret = 1, tries = 0; ret > 0 && ret != port && tries < 100; tries++)
-			ret = ev_bind_unbound(twice ? self->other : self->fd, EV_SELF);
-		EXPECT_EQ(-EBUSY, ret);
-		/* It is the first one's again. */
-		EXPECT_EQ(EV_UNBOUND, ev_xen_status(port));
-		EXPECT_EQ(0, ev_ping(self->fd, self->fd, &self->pair));
-		EXPECT_EQ(0, ev_ping(self->other, self->other, &self->others));
-		EXPECT_EQ(0, ev_unbind(self->fd, port));
-	}
+	port = ev_bind_unbound(self->fd, EV_SELF);
+	ASSERT_GT(port, 0);
+	/* Xen gives it out again, after those below that are free. */
+	ASSERT_EQ(0, ev_xen_close(port));
+	for (tries = 0; ret > 0 && ret != port && tries < 100; tries++)
+		ret = ev_bind_unbound(self->fd, EV_SELF);
+	EXPECT_EQ(-EBUSY, ret);
+	/* It is the first one's again. */
+	EXPECT_EQ(EV_UNBOUND, ev_xen_status(port));
+	EXPECT_EQ(0, ev_ping(self->fd, self->fd, &self->pair));
+	EXPECT_EQ(0, ev_unbind(self->fd, port));
 	close_file(&self->fd);
 	close_file(&self->other);
 	EXPECT_EQ(loopbacks - 4, ev_xen_count_loopbacks());
@@ -195,25 +172,19 @@ TEST_F(files, d6_number_that_is_bound_already_costs_no_binding)
 TEST_F(files, d7_static_of_number_without_port_is_an_error)
 {
 	/* The FIFO event ABI has 131072 ports, the 2-level one 4096. */
-	unsigned int none[] = { 0, 131072, 0x7fffffff, 0x80000000, ~0u, 1 };
-	unsigned int *end = &none[5], port;
+	static const unsigned int none[] = { 0, 131072, ~0u };
 	size_t i;
+	int port;
 
-	if (ev_xen_missing)
-		SKIP(return, "%s", ev_xen_missing);
-	while (ev_xen_status(*end) != -EINVAL)
-		++*end;
 	for (i = 0; i < ARRAY_SIZE(none); i++) {
 		EXPECT_EQ(-EINVAL, ev_bind_static(self->fd, none[i]))
 			TH_LOG("port %u", none[i]);
 		EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, none[i]));
 	}
-	/* The last one that is free, as Xen gives out the first one. */
-	for (port = *end - 1; port && ev_xen_status(port) != EV_CLOSED; port--)
-		;
-	ASSERT_GT(port, 0);
+	/* One that is free. */
+	port = ev_bind_unbound(self->fd, EV_SELF);
+	ASSERT_EQ(0, ev_unbind(self->fd, port));
 	EXPECT_EQ(-ENOENT, ev_bind_static(self->fd, port));
-	EXPECT_EQ(EV_CLOSED, ev_xen_status(port));
 	EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, port));
 	close_file(&self->fd);
 	EXPECT_EQ(0, ev_ping_fresh());
@@ -228,13 +199,9 @@ TEST_F(files, d7_static_of_number_without_port_is_an_error)
 /* Several ports, so that one is stored while another is read. */
 #define WAKE_PAIRS	4
 
-enum { WAIT_READ, WAIT_EPOLL, WAIT_EDGE, WAITS };
-static const char * const waits[] = { "read", "epoll", "edge-triggered epoll" };
-
 struct reader {
-	int fd, epoll, cpu, wait;
-	atomic_int taken, error;
-	atomic_bool stop;	/* after the next event */
+	int fd, epoll;		/* without epoll it sleeps in read() */
+	atomic_int taken;
 };
 
 /* Waits without a limit, as daemons do. */
@@ -243,76 +210,89 @@ static void *read_for_ever(void *arg)
 	struct reader *reader = arg;
 	unsigned int ports[WAKE_PAIRS];
 	struct epoll_event event;
-	int ret = ev_pin(reader->cpu);
+	int ret;
 
-	while (ret >= 0 && !reader->stop) {
-		if (reader->wait != WAIT_READ)
-			ret = epoll_wait(reader->epoll, &event, 1, -1);
+	do {
+		if (reader->epoll)
+			epoll_wait(reader->epoll, &event, 1, -1);
 		/* Edge-triggered waiters have to read until there is no more. */
-		do {
-			ret = ret < 0 ? ret : ev_read(reader->fd, ports, sizeof(ports));
-			ret = ret < 0 ? ret : ev_write(reader->fd, ports, ret);
-			if (ret > 0)
-				reader->taken += ret / sizeof(*ports);
-		} while (reader->wait == WAIT_EDGE && ret > 0);
-		if (ret == -EAGAIN)
-			ret = 0;
-	}
-	reader->error = ret < 0 ? ret : 0;
+		while ((ret = ev_read(reader->fd, ports, sizeof(ports))) > 0) {
+			ev_write(reader->fd, ports, ret);
+			reader->taken += ret / sizeof(*ports);
+		}
+	} while (ret == -EAGAIN);
 	return NULL;
-}
-
-/* It notifies from another CPU, and expects each event to be taken. */
-static void wake_reader(struct __test_metadata *_metadata, struct reader *reader,
-			int peer, struct ev_pair *pairs)
-{
-	int i, sent = reader->taken, last = sent + 50 * WAKE_PAIRS;
-	pthread_t thread;
-
-	reader->stop = false;
-	ASSERT_EQ(0, pthread_create(&thread, NULL, read_for_ever, reader));
-	while (sent < last) {
-		for (i = 0; i < WAKE_PAIRS; i++)
-			ASSERT_EQ(0, ev_notify(peer, pairs[i].a));
-		/* All are taken before the next ones, or two become one event. */
-		sent += WAKE_PAIRS;
-		ASSERT_TRUE(becomes_true(reader->taken >= sent))
-			TH_LOG("%s, CPU %d, error %d: no wake-up, and there is %s event",
-			       waits[reader->wait], reader->cpu, reader->error,
-			       ev_poll(reader->fd) & POLLIN ? "an" : "no");
-	}
-	reader->stop = true;
-	ASSERT_EQ(0, ev_notify(peer, pairs[0].a));
-	ASSERT_EQ(0, pthread_join(thread, NULL));
-	ASSERT_EQ(0, atomic_load(&reader->error));
 }
 
 TEST(d8_reader_is_woken_by_every_event)
 {
-	/* One that sleeps for ever ends with the process. */
-	static struct reader reader;
-	int i, peer, cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	struct epoll_event event = { .events = EPOLLIN };
+	int cpu, peer, i, sent, round, cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
 	struct ev_pair pairs[WAKE_PAIRS];
+	struct reader *reader;
+	pthread_t thread;
 
-	for (reader.wait = 0; reader.wait < WAITS; reader.wait++) {
-		reader.fd = ev_open(reader.wait == WAIT_READ ? 0 : O_NONBLOCK);
+	for (round = 0; round < 2 * cpus; round++) {
+		/* It sleeps on after its round, until the process ends. */
+		reader = calloc(1, sizeof(*reader));
+		reader->fd = ev_open(round % 2 ? O_NONBLOCK : 0);
 		peer = ev_open(O_CLOEXEC);
 		for (i = 0; i < WAKE_PAIRS; i++)
-			ASSERT_EQ(0, ev_connect(peer, reader.fd, &pairs[i]));
-		reader.epoll = epoll_create1(EPOLL_CLOEXEC);
-		if (reader.wait == WAIT_EDGE)
-			event.events |= EPOLLET;
-		ASSERT_EQ(0, epoll_ctl(reader.epoll, EPOLL_CTL_ADD, reader.fd, &event));
-		/* The interrupts are on one CPU, where the reader is for a while. */
-		for (reader.cpu = 0; reader.cpu < cpus; reader.cpu++) {
-			ASSERT_EQ(0, ev_pin((reader.cpu + 1) % cpus));
-			wake_reader(_metadata, &reader, peer, pairs);
+			ASSERT_EQ(0, ev_connect(peer, reader->fd, &pairs[i]));
+		if (round % 2) {
+			reader->epoll = epoll_create1(EPOLL_CLOEXEC);
+			ASSERT_EQ(0, epoll_ctl(reader->epoll, EPOLL_CTL_ADD, reader->fd,
+					       &event));
 		}
-		close(reader.epoll);
-		close(reader.fd);
-		close(peer);
+		/* It begins on this CPU and stays there: with the interrupts, or not. */
+		cpu = round / 2;
+		ASSERT_EQ(0, ev_pin(cpu));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, read_for_ever, reader));
+		ASSERT_EQ(0, ev_pin((cpu + 1) % cpus));
+		for (sent = WAKE_PAIRS; sent <= 50 * WAKE_PAIRS; sent += WAKE_PAIRS) {
+			for (i = 0; i < WAKE_PAIRS; i++)
+				ASSERT_EQ(0, ev_notify(peer, pairs[i].a));
+			/* All are taken before the next ones, or two become one event. */
+			ASSERT_TRUE(becomes_true(reader->taken >= sent))
+				TH_LOG("%s, CPU %d: no wake-up, and there is %s event",
+				       reader->epoll ? "epoll" : "read", cpu,
+				       ev_poll(reader->fd) & POLLIN ? "an" : "no");
+		}
 	}
+}
+
+/* Calls in a thread of their own: an ioctl, or what @run does. */
+struct job {
+	int fd;
+	unsigned long cmd, arg;
+	int (*run)(const void *data);
+	const void *data;
+	pthread_t thread;
+	int ret;
+};
+
+static void *run_job(void *arg)
+{
+	struct job *job = arg;
+
+	job->ret = job->run ? job->run(job->data) :
+			      ev_ioctl(job->fd, job->cmd, (void *)job->arg);
+	return NULL;
+}
+
+static int start_job(struct job *job)
+{
+	return -pthread_create(&job->thread, NULL, run_job, job);
+}
+
+/* Whether the thread ends, which nobody has joined yet. */
+static bool ends(pthread_t thread)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += GUARD_MS / 1000;
+	return !pthread_timedjoin_np(thread, NULL, &end);
 }
 
 /* D9, D10, A5, A6: a second handler on a port of the file */
@@ -341,6 +321,13 @@ enum { REQUEST_COPY = 1, REQUEST_READY = 1, REQUEST_ANSWERED = 3 };
 #define VIRTIO_NOTIFY	0x50
 #define VIRTIO_QUEUE	1
 
+/* Commands of the module evtchn_sharer, which tells what they do. */
+#define SHARER		"evtchn_sharer"
+#define SHARER_BIND	_IO('S', 0)
+#define SHARER_EVENTS	_IO('S', 1)
+#define SHARER_EOI	_IO('S', 2)
+#define SHARER_SPURIOUS	_IO('S', 3)
+
 FIXTURE(shared)
 {
 	int fd;			/* has pair.a, which is shared */
@@ -353,8 +340,12 @@ FIXTURE(shared)
 	struct io_request *request;
 };
 
-/* A command of the module's: 0 or -errno. */
-#define sharer_do(...)	(dprintf(self->sharer, __VA_ARGS__) < 0 ? -errno : 0)
+/* A command of the module's: its result, or -errno. */
+static int sharer_do(const struct _test_data_shared *self, unsigned long cmd,
+		     unsigned long number)
+{
+	return ev_ioctl(self->sharer, cmd, (void *)number);
+}
 
 /* Puts a second handler on a port of a new file: 0 or -errno. */
 static int share(struct _test_data_shared *self, bool privcmd)
@@ -367,8 +358,12 @@ static int share(struct _test_data_shared *self, bool privcmd)
 	self->peer = ev_open(O_CLOEXEC | O_NONBLOCK);
 	self->given_up = false;
 	ret = ev_connect(self->fd, self->peer, &self->pair);
-	if (ret || !privcmd)
-		return ret ?: sharer_do("eoi 0") ?: sharer_do("bind %u", self->pair.a);
+	if (ret)
+		return ret;
+	if (!privcmd) {
+		self->sharer = open("/dev/" SHARER, O_RDWR | O_CLOEXEC);
+		return sharer_do(self, SHARER_BIND, self->pair.a);
+	}
 
 	self->arg = (struct ioeventfd) {
 		.request = (uintptr_t)self->request, .ports = (uintptr_t)&self->pair.a,
@@ -380,19 +375,12 @@ static int share(struct _test_data_shared *self, bool privcmd)
 	return ret;
 }
 
-/* What is missing if share() returned that, or NULL. */
-static const char *missing(int ret)
-{
-	if (ret != -EOPNOTSUPP && ret != -ENOTTY && ret != -EBADF)
-		return NULL;
-	return ev_xen_missing ?: "privcmd has no ioeventfd (CONFIG_XEN_PRIVCMD_EVENTFD)";
-}
-
 /* The second handler goes: 0 or -errno. */
 static int leave(struct _test_data_shared *self)
 {
+	close_file(&self->sharer);
 	if (!self->assigned)
-		return sharer_do("unbind");
+		return 0;
 	self->assigned = false;
 	self->arg.flags = 1;
 	return ev_ioctl(self->privcmd, PRIVCMD_IOEVENTFD, &self->arg);
@@ -400,17 +388,18 @@ static int leave(struct _test_data_shared *self)
 
 FIXTURE_SETUP(shared)
 {
-	const char *no_module = ev_load_module("evtchn_sharer");
+	const char *no_module = ev_load_module(SHARER);
 
-	self->fd = -1;
-	self->peer = -1;
 	if (no_module)
 		SKIP(return, "%s", no_module);
-	self->sharer = open("/dev/evtchn_sharer", O_RDWR | O_CLOEXEC);
+	self->fd = -1;
+	self->peer = -1;
+	self->sharer = open("/dev/" SHARER, O_RDWR | O_CLOEXEC);
 	ASSERT_GE(self->sharer, 0);
 	self->request = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
 			     MAP_SHARED, self->sharer, 0);
 	ASSERT_NE(MAP_FAILED, self->request);
+	close_file(&self->sharer);
 	self->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	/* Where Xen's calls do not work, this may sleep for ever. */
 	self->privcmd = ev_xen_missing ? -1 : open("/dev/xen/privcmd", O_RDWR);
@@ -418,36 +407,34 @@ FIXTURE_SETUP(shared)
 
 FIXTURE_TEARDOWN(shared)
 {
-	if (self->assigned)
-		EXPECT_EQ(0, leave(self));
+	EXPECT_EQ(0, leave(self));
 	munmap(self->request, sysconf(_SC_PAGESIZE));
 	close(self->privcmd);
 	close(self->event_fd);
-	close(self->sharer);
 	close(self->fd);
 	close(self->peer);
-	EXPECT_EQ(0, ev_unload_module("evtchn_sharer"));
+	EXPECT_EQ(0, ev_unload_module(SHARER));
 }
 
-static int sharer_events(struct _test_data_shared *self)
+/* The module's handler gets one event, and not two: 0 or -errno. */
+static int pass_event(const struct _test_data_shared *self)
 {
-	char text[16] = "";
+	int before = sharer_do(self, SHARER_EVENTS, 0);
+	int ret = ev_notify(self->peer, self->pair.b);
 
-	return pread(self->sharer, text, sizeof(text) - 1, 0) < 0 ? -errno : atoi(text);
+	if (ret || !becomes_true(sharer_do(self, SHARER_EVENTS, 0) != before))
+		return ret ?: -ETIMEDOUT;
+	return sharer_do(self, SHARER_EVENTS, 0) == before + 1 ? 0 : -EOVERFLOW;
 }
 
-/* The second handler gets one event, and not two: 0 or -errno. */
+/* The second handler gets an event, whose EOI is sent on its behalf: 0 or -errno. */
 static int serve(struct _test_data_shared *self)
 {
-	int ret, before = sharer_events(self);
 	uint64_t count;
+	int ret;
 
-	if (!self->assigned) {
-		ret = ev_notify(self->peer, self->pair.b);
-		if (ret || !becomes_true(sharer_events(self) != before))
-			return ret ?: -ETIMEDOUT;
-		return sharer_events(self) == before + 1 ? 0 : -EOVERFLOW;
-	}
+	if (!self->assigned)
+		return pass_event(self) ?: sharer_do(self, SHARER_EOI, 1);
 
 	/* An event without a request comes first: that must be no end, either. */
 	if (self->given_up)
@@ -475,14 +462,11 @@ static void serve_after(struct __test_metadata *_metadata, struct _test_data_sha
 
 	for (way = 0; way < 4; way++) {
 		bool masked = way & 1, by_close = way & 2;
-		int ret = share(self, privcmd);
 
-		if (missing(ret))
-			SKIP(return, "%s", missing(ret));
-		ASSERT_EQ(0, ret);
+		ASSERT_EQ(0, share(self, privcmd));
 		/* The file owes an EOI now, which nobody else sends. */
 		if (masked) {
-			ASSERT_EQ(0, serve(self));
+			ASSERT_EQ(0, privcmd ? serve(self) : pass_event(self));
 			ASSERT_EQ(self->pair.a, ev_take(self->fd));
 		}
 		if (by_close)
@@ -490,7 +474,6 @@ static void serve_after(struct __test_metadata *_metadata, struct _test_data_sha
 		else
 			ASSERT_EQ(0, ev_unbind(self->fd, self->pair.a));
 		self->given_up = true;
-		ASSERT_EQ(0, sharer_do("eoi 1"));
 		for (i = 0; i < 10; i++) {
 			ASSERT_EQ(0, serve(self))
 				TH_LOG("event %d after %s%s", i + 1,
@@ -511,28 +494,23 @@ static void serve_after(struct __test_metadata *_metadata, struct _test_data_sha
 static void serve_before_write(struct __test_metadata *_metadata,
 			       struct _test_data_shared *self, bool privcmd)
 {
-	int n, i, ret = share(self, privcmd);
 	unsigned int ports[4];
+	int i;
 
-	if (missing(ret))
-		SKIP(return, "%s", missing(ret));
-	ASSERT_EQ(0, ret);
-	ASSERT_EQ(0, sharer_do("eoi 1"));
-	/* More than one, and more than the ring has slots. */
-	for (n = 2; n <= 100; n += 98) {
-		for (i = 0; i < n; i++)
-			ASSERT_EQ(0, serve(self));
-		/* The file sees one event before its write, and one after it. */
-		for (i = 0; i < 2; i++) {
-			ASSERT_EQ(POLLIN, ev_wait(self->fd));
-			ev_settle();
-			ASSERT_EQ(4, ev_read(self->fd, ports, sizeof(ports)));
-			EXPECT_EQ(self->pair.a, ports[0]);
-			EXPECT_EQ(4, ev_enable(self->fd, self->pair.a));
-		}
+	ASSERT_EQ(0, share(self, privcmd));
+	/* More than the ring has slots. */
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(0, serve(self));
+	/* The file sees one event before its write, and one after it. */
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(POLLIN, ev_wait(self->fd));
 		ev_settle();
-		EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+		ASSERT_EQ(4, ev_read(self->fd, ports, sizeof(ports)));
+		EXPECT_EQ(self->pair.a, ports[0]);
+		EXPECT_EQ(4, ev_enable(self->fd, self->pair.a));
 	}
+	ev_settle();
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
 }
 
 /* D9: UNBIND and close disabled the line for the other handler, too. */
@@ -551,86 +529,77 @@ TEST_F(shared, d10_events_before_the_write_are_one_after_it)
  * A5: the handler of privcmd, the only one in the kernel that shares a port with
  * a file, sent no EOI. When the file gave the port up, it saw one more event.
  */
-TEST_F(shared, a5_privcmd_is_served_after_the_port_is_given_up)
+TEST_F(shared, a5_privcmd_is_served_like_any_other)
 {
-	serve_after(_metadata, self, true);
-}
+	int ret;
 
-TEST_F(shared, a5_privcmd_is_served_before_the_write)
-{
+	if (ev_xen_missing)
+		SKIP(return, "%s", ev_xen_missing);
+	ret = share(self, true);
+	if (ret == -EOPNOTSUPP || ret == -ENOTTY)
+		SKIP(return, "privcmd has no ioeventfd (CONFIG_XEN_PRIVCMD_EVENTFD)");
+	ASSERT_EQ(0, ret ?: leave(self));
+	serve_after(_metadata, self, true);
 	serve_before_write(_metadata, self, true);
 }
 
 /* A6: two EOIs at once put one irq into a list twice. */
 TEST_F(shared, a6_eois_of_all_cpus_at_once_are_harmless)
 {
+	int i, cpu, trouble = 0, cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	char record[EV_LOG_RECORD] = "";
 	time_t end = time(NULL) + 20;
-	int i, ret, trouble = 0;
+	struct job eois[cpus];
 
 	ASSERT_EQ(0, share(self, false));
 	ASSERT_EQ(0, ev_unbind(self->fd, self->pair.a));
 	/* A list that is spoiled ends the kernel sooner or later: stop before. */
-	for (i = 1; i <= 50 && trouble != 1 && time(NULL) < end; i++) {
-		ret = sharer_do("race %u 20", self->pair.b);
+	for (i = 0; i < 1000 && trouble != 1 && time(NULL) < end; i++) {
+		/* After one spurious event, the EOI of the next is delayed. */
+		ASSERT_EQ(0, pass_event(self));
+		ASSERT_EQ(0, sharer_do(self, SHARER_SPURIOUS, 1));
+		ASSERT_EQ(0, pass_event(self));
+		for (cpu = 0; cpu < cpus; cpu++) {
+			/* One CPU's EOI is not spurious, or that of none. */
+			eois[cpu] = (struct job) {
+				.fd = self->sharer, .arg = cpus,
+				.cmd = cpu == i % (cpus + 1) ? SHARER_EOI : SHARER_SPURIOUS,
+			};
+			/* The thread begins on this CPU, and stays there. */
+			ASSERT_EQ(0, ev_pin(cpu) ?: start_job(&eois[cpu]));
+		}
+		for (cpu = 0; cpu < cpus; cpu++)
+			ASSERT_EQ(0, pthread_join(eois[cpu].thread, NULL) ?: eois[cpu].ret);
 		trouble = ev_log_trouble(record);
 		EXPECT_NE(1, trouble)
-			TH_LOG("after at most %d rounds: %s", i * 20, record);
-		ASSERT_EQ(0, ret)
-			TH_LOG("no event came: %s", strerror(-ret));
+			TH_LOG("after at most %d rounds: %s", i + 1, record);
 	}
 }
 
 /* D11: a '/' in the opener's name was one in the name of a folder. */
 TEST(d11_slash_in_the_name_is_replaced)
 {
-	static const char * const names[][2] = {
-		{ "a/b",	"evtchn:a!b" },
-		{ "///",	"evtchn:!!!" },
-		{ "../x",	"evtchn:..!x" },
-	};
-	char path[64];
 	glob_t folders;
-	size_t i;
 	int fd;
 
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		ASSERT_EQ(0, prctl(PR_SET_NAME, names[i][0]));
-		fd = ev_open(O_CLOEXEC);
-		EXPECT_GT(ev_bind_unbound(fd, EV_SELF), 0);
-		EXPECT_EQ(1, ev_count_irqs(names[i][1]))
-			TH_LOG("%s in /proc/interrupts", names[i][1]);
-		snprintf(path, sizeof(path), "/proc/irq/*/%s", names[i][1]);
-		EXPECT_EQ(0, glob(path, 0, NULL, &folders))
-			TH_LOG("no %s", path);
-		globfree(&folders);
-		EXPECT_EQ(0, close(fd));
-		EXPECT_EQ(0, ev_count_irqs(names[i][1]));
-	}
+	ASSERT_EQ(0, prctl(PR_SET_NAME, "../a/b"));
+	fd = ev_open(O_CLOEXEC);
+	EXPECT_GT(ev_bind_unbound(fd, EV_SELF), 0);
+	EXPECT_EQ(1, ev_count_irqs("evtchn:..!a!b"));
+	EXPECT_EQ(0, glob("/proc/irq/*/evtchn:..!a!b", 0, NULL, &folders));
+	EXPECT_EQ(0, close(fd));
+	EXPECT_EQ(0, ev_count_irqs("evtchn:..!a!b"));
 }
 
 /* D12: UNBIND left the port's event in the ring. */
 TEST_F(files, d12_unbind_takes_the_unread_event_along)
 {
-	/* First, last, and one in the middle of what is queued. */
-	static const int gone[] = { 3, 0, 6 }, kept[] = { 1, 2, 4, 5 };
-	unsigned int ports[8];
-	struct ev_pair pairs[7];
 	int i, a, b;
 
-	close_file(&self->fd);
-	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
-	ASSERT_EQ(0, ev_connect_many(self->fd, pairs, ARRAY_SIZE(pairs)));
-	for (i = 0; i < ARRAY_SIZE(pairs); i++)
-		ASSERT_EQ(0, ev_notify_settled(self->fd, pairs[i].b));
-	/* Whether the port is masked, or was written unread. */
-	ASSERT_EQ(4, ev_enable(self->fd, pairs[gone[1]].a));
-	for (i = 0; i < ARRAY_SIZE(gone); i++)
-		ASSERT_EQ(0, ev_unbind(self->fd, pairs[gone[i]].a));
-
-	ASSERT_EQ(sizeof(kept), ev_read(self->fd, ports, sizeof(ports)));
-	for (i = 0; i < ARRAY_SIZE(kept); i++)
-		EXPECT_EQ(pairs[kept[i]].a, ports[i]);
+	ASSERT_EQ(0, ev_notify_settled(self->fd, self->pair.a));
+	ASSERT_EQ(0, ev_notify_settled(self->fd, self->pair.b));
+	ASSERT_EQ(0, ev_unbind(self->fd, self->pair.b));
+	EXPECT_EQ(self->pair.a, ev_take(self->fd));
 	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
 
 	/* More often than the ring has slots; the event comes with the bind. */
@@ -651,20 +620,16 @@ TEST_F(files, d12_unbind_takes_the_unread_event_along)
 #define CGROUPS		"/tmp"
 #define GROUP		CGROUPS "/evtchn_defects_test"
 
-/*
- * The kernel's memory of the group in bytes, or -1, when there are many files,
- * each of which has @each ports, and the first one has @first more.
- */
-static long kernel_memory(const char *device, int each, int first)
+/* The kernel's memory of the group in bytes with that many files, or -1. */
+static long kernel_memory(const char *device)
 {
-	int fds[CHARGED], i, n, failed = 0;
+	bool bind = !strcmp(device, EV_DEVICE);
+	int fds[CHARGED], i, failed = 0;
 	char text[8192] = "", *line;
 
-	for (i = 0; i < CHARGED; i++, first = 0) {
+	for (i = 0; i < CHARGED; i++) {
 		fds[i] = open(device, O_RDWR | O_CLOEXEC);
-		failed += fds[i] < 0;
-		for (n = each + first; n; n--)
-			failed += ev_bind_unbound(fds[i], EV_SELF) < 0;
+		failed += fds[i] < 0 || (bind && ev_bind_unbound(fds[i], EV_SELF) < 0);
 	}
 	/* The kernel collects the figure from the CPUs every other second. */
 	sleep(3);
@@ -677,40 +642,25 @@ static long kernel_memory(const char *device, int each, int first)
 
 TEST(d15_files_and_rings_are_charged_and_uncharged)
 {
-	const char *control = CGROUPS "/cgroup.subtree_control";
-	long null, files, one_ring, rings, again;
-	char text[512] = "";
-	bool enable;
+	long null, files, again;
 
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("none", CGROUPS, "cgroup2", 0, NULL))
 		SKIP(return, "no cgroup2: %s", strerror(errno));
-	ev_read_file(CGROUPS "/cgroup.controllers", text, sizeof(text));
-	if (!strstr(text, "memory"))
+	if (ev_write_file(CGROUPS "/cgroup.subtree_control", "+memory"))
 		SKIP(return, "no memory controller in cgroup2 (CONFIG_MEMCG)");
-	ASSERT_EQ(0, ev_read_file(control, text, sizeof(text)));
-	enable = !strstr(text, "memory");
-	if (enable)
-		ASSERT_EQ(0, ev_write_file(control, "+memory"));
 	EXPECT_EQ(0, mkdir(GROUP, 0700));
 	EXPECT_EQ(0, ev_write_file(GROUP "/cgroup.procs", "0"));
-	null = kernel_memory("/dev/null", 0, 0);
-	files = kernel_memory(EV_DEVICE, 0, 0);
-	one_ring = kernel_memory(EV_DEVICE, 0, CHARGED);
-	rings = kernel_memory(EV_DEVICE, 1, 0);
-	again = kernel_memory("/dev/null", 0, 0);
-	/* It leaves no trace. */
+	null = kernel_memory("/dev/null");
+	files = kernel_memory(EV_DEVICE);
+	again = kernel_memory("/dev/null");
 	EXPECT_EQ(0, ev_write_file(CGROUPS "/cgroup.procs", "0"));
 	EXPECT_EQ(0, rmdir(GROUP));
-	if (enable)
-		EXPECT_EQ(0, ev_write_file(control, "-memory"));
 
-	TH_LOG("bytes: %ld %ld %ld %ld %ld", null, files, one_ring, rings, again);
+	TH_LOG("bytes: %ld %ld %ld", null, files, again);
 	EXPECT_GT(null, 0);
-	/* This much at the least. */
-	EXPECT_GE(files - null, CHARGED * 128);
-	EXPECT_GE(one_ring - files, CHARGED * 32);
-	EXPECT_GE(rings - one_ring, CHARGED * 64 * 4);
+	/* This much at the least: the file, one port, and a ring of 64. */
+	EXPECT_GE(files - null, CHARGED * (128 + 32 + 64 * 4));
 	EXPECT_LE(again - null, CHARGED * 64);
 }
 
@@ -776,62 +726,26 @@ static int wait_for_fault(struct _test_data_held *self)
 	       read(self->uffd, &msg, sizeof(msg)) == sizeof(msg) ? 0 : -ETIMEDOUT;
 }
 
-/* Fills the page with some numbers, and zeroes: 0, or -errno. */
-static int serve_page(struct _test_data_held *self, const unsigned int numbers[2])
+/* Fills the page with zeroes, and two numbers if there are: 0, or -errno. */
+static int serve_page(struct _test_data_held *self, const unsigned int *numbers)
 {
-	unsigned int *from = aligned_alloc(self->size, self->size);
+	unsigned int *from = calloc(1, self->size);
 	struct uffdio_copy copy = {
 		.dst = (uintptr_t)self->page, .src = (uintptr_t)from, .len = self->size,
 	};
 	int ret;
 
-	memset(from, 0, self->size);
-	memcpy(from, numbers, 2 * sizeof(*from));
+	if (numbers)
+		memcpy(from, numbers, 2 * sizeof(*from));
 	ret = ioctl(self->uffd, UFFDIO_COPY, &copy) ? -errno : 0;
 	free(from);
 	return ret;
 }
 
-static const unsigned int zeroes[2];
-
-/* Calls of the file in a thread of their own: @run, or an ioctl, or a read. */
-struct job {
-	const struct _test_data_held *held;
-	int (*run)(const struct _test_data_held *held);
-	unsigned long cmd;
-	void *arg;
-	pthread_t thread;
-	int ret;
-};
-
-static void *run_job(void *arg)
-{
-	struct job *job = arg;
-
-	job->ret = job->run ? job->run(job->held) :
-		   job->cmd ? ev_ioctl(job->held->fd, job->cmd, job->arg) :
-			      ev_read(job->held->fd, job->arg, sizeof(int));
-	return NULL;
-}
-
-static int start_job(struct job *job)
-{
-	return -pthread_create(&job->thread, NULL, run_job, job);
-}
-
-/* Whether the thread ends, which nobody has joined yet. */
-static bool ends(pthread_t thread)
-{
-	struct timespec end;
-
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += GUARD_MS / 1000;
-	return !pthread_timedjoin_np(thread, NULL, &end);
-}
-
 /* NOTIFY, read and write of an open pair, then bind and unbind: 0 or -errno. */
-static int use_pair(const struct _test_data_held *held)
+static int use_pair(const void *data)
 {
+	const struct _test_data_held *held = data;
 	int ret = ev_ping(held->fd, held->fd, &held->pair) ?:
 		  ev_bind_unbound(held->fd, EV_SELF);
 
@@ -847,13 +761,10 @@ static const struct late {
 	int restricted;		/* to EV_NO_DOMAIN meanwhile */
 } late_ones[] = {
 	{ "BIND_VIRQ", IOCTL_EVTCHN_BIND_VIRQ, { 0xffff }, -EINVAL, -EACCES },
-	{ "BIND_INTERDOMAIN", IOCTL_EVTCHN_BIND_INTERDOMAIN, { EV_NO_DOMAIN, 1 },
-	  -ESRCH, -ESRCH },
-	{ "BIND_INTERDOMAIN elsewhere", IOCTL_EVTCHN_BIND_INTERDOMAIN,
-	  { EV_NO_DOMAIN - 1, 1 }, -ESRCH, -EACCES },
+	{ "BIND_INTERDOMAIN", IOCTL_EVTCHN_BIND_INTERDOMAIN, { EV_NO_DOMAIN - 1, 1 },
+	  -ESRCH, -EACCES },
 	{ "BIND_UNBOUND_PORT", IOCTL_EVTCHN_BIND_UNBOUND_PORT, { EV_SELF }, 1, -EACCES },
 	{ "BIND_STATIC", IOCTL_EVTCHN_BIND_STATIC, { ~0u }, -EINVAL, -EACCES },
-	{ "UNBIND", IOCTL_EVTCHN_UNBIND, { 0 }, -ENOTCONN, -ENOTCONN },
 	{ "NOTIFY", IOCTL_EVTCHN_NOTIFY, { 0 }, -ENOTCONN, -ENOTCONN },
 	{ "RESTRICT_DOMID", IOCTL_EVTCHN_RESTRICT_DOMID, { EV_NO_DOMAIN - 1 },
 	  0, -EACCES },
@@ -867,22 +778,22 @@ static void run_late_commands(struct __test_metadata *_metadata,
 	bool in_time;
 
 	for (late = late_ones; late < late_ones + ARRAY_SIZE(late_ones); late++) {
-		struct job command = {
-			.held = self, .cmd = late->cmd, .arg = self->page,
-		};
-		struct job others = {
-			.held = self, .run = restricted ? NULL : use_pair,
-			.cmd = IOCTL_EVTCHN_RESTRICT_DOMID, .arg = &domain,
-		};
+		struct job command, others;
 
 		ASSERT_EQ(0, renew_held(self));
+		command = (struct job) {
+			.fd = self->fd, .cmd = late->cmd, .arg = (uintptr_t)self->page,
+		};
+		others = (struct job) {
+			.run = restricted ? NULL : use_pair, .data = self, .fd = self->fd,
+			.cmd = IOCTL_EVTCHN_RESTRICT_DOMID, .arg = (uintptr_t)&domain,
+		};
 		ASSERT_EQ(0, start_job(&command));
 		ASSERT_EQ(0, wait_for_fault(self));
 		ASSERT_EQ(0, start_job(&others));
 		in_time = ends(others.thread);
 		ASSERT_EQ(0, serve_page(self, late->arg));
 		ASSERT_TRUE(ends(command.thread));
-		ASSERT_TRUE(in_time || ends(others.thread));
 		ASSERT_TRUE(in_time)
 			TH_LOG("while %s waits, so does %s", late->name, restricted ?
 			       "RESTRICT_DOMID" : "NOTIFY, read, write or bind");
@@ -893,7 +804,6 @@ static void run_late_commands(struct __test_metadata *_metadata,
 		if (!restricted)
 			continue;
 		/* The first restriction is the one that counts. */
-		EXPECT_EQ(-EACCES, ev_bind_unbound(self->fd, EV_SELF));
 		EXPECT_EQ(-ESRCH, ev_bind_interdomain(self->fd, EV_NO_DOMAIN, 1));
 		EXPECT_EQ(-EACCES, ev_bind_interdomain(self->fd, EV_NO_DOMAIN - 1, 1));
 	}
@@ -918,10 +828,7 @@ TEST_F(held, a2_restriction_ends_what_it_forbids)
 /* D17: domain ids lost their upper half. */
 TEST_F(files, d17_domain_id_of_more_than_16_bits_is_einval)
 {
-	static const unsigned int ids[] = {
-		0x10000, 0x7fff0000, 0xffff0000,
-		0x10000 | EV_SELF, 0x7fff0000 | EV_SELF, 0xffff0000 | EV_SELF,
-	};
+	static const unsigned int ids[] = { 0xffff0000, 0x10000 | EV_SELF };
 	int port = ev_bind_unbound(self->fd, EV_SELF);
 	size_t i;
 
@@ -930,46 +837,52 @@ TEST_F(files, d17_domain_id_of_more_than_16_bits_is_einval)
 		EXPECT_EQ(-EINVAL, ev_bind_unbound(self->fd, ids[i]));
 		EXPECT_EQ(-EINVAL, ev_bind_interdomain(self->fd, ids[i], port));
 	}
-	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
 	EXPECT_EQ(1, ev_is_alone(port));
 }
 
 /* D18: read() held a mutex while user space served the buffer's page fault. */
 
-/* A reader of one event, whose buffer is the page that is not served yet. */
+/* Reads one event into the page that is not served yet. */
+static int read_page(const void *data)
+{
+	const struct _test_data_held *held = data;
+
+	return ev_read(held->fd, held->page, sizeof(*held->page));
+}
+
 static int start_late_reader(struct _test_data_held *self, struct job *reader)
 {
-	*reader = (struct job) { .held = self, .arg = self->page };
+	*reader = (struct job) { .run = read_page, .data = self };
 	return renew_held(self) ?: ev_notify_settled(self->fd, self->pair.b) ?:
 	       start_job(reader) ?: wait_for_fault(self);
 }
 
 /* Binds so many ports that the ring grows, and takes the reader's event away. */
-static int change_ring(const struct _test_data_held *held)
+static int change_ring(const void *data)
 {
+	const struct _test_data_held *held = data;
 	int i, ret = 0;
 
 	for (i = 0; i < 70 && ret >= 0; i++)
 		ret = ev_bind_unbound(held->fd, EV_SELF);
 	if (ret > 0)
-		ret = ev_unbind(held->fd, ret) ?: ev_unbind(held->fd, held->pair.a) ?:
-		      ev_reset(held->fd) ?: ev_notify(held->fd, held->quiet.a) ?:
+		ret = ev_unbind(held->fd, held->pair.a) ?: ev_reset(held->fd) ?:
+		      ev_notify(held->fd, held->quiet.a) ?:
 		      ev_enable(held->fd, held->quiet.b);
 	return ret;
 }
 
 TEST_F(held, d18_others_go_on_while_a_buffer_is_awaited)
 {
-	struct job other = { .held = self, .run = change_ring };
+	struct job other = { .run = change_ring, .data = self };
 	struct job reader;
 	bool in_time;
 
 	ASSERT_EQ(0, start_late_reader(self, &reader));
 	ASSERT_EQ(0, start_job(&other));
 	in_time = ends(other.thread);
-	ASSERT_EQ(0, serve_page(self, zeroes));
+	ASSERT_EQ(0, serve_page(self, NULL));
 	ASSERT_TRUE(ends(reader.thread));
-	ASSERT_TRUE(in_time || ends(other.thread));
 	ASSERT_TRUE(in_time)
 		TH_LOG("bind, UNBIND, RESET, NOTIFY or write waits for the reader");
 	EXPECT_EQ(4, other.ret);
@@ -998,7 +911,7 @@ TEST_F(held, d18_reader_that_waits_for_its_turn_obeys_signals)
 	ASSERT_EQ(0, ev_sleeper_start(&behind, self->fd, 0));
 	/* Again and again, should it not have slept yet. */
 	in_time = becomes_true(behind.done || pthread_kill(behind.thread, SIGUSR1));
-	ASSERT_EQ(0, serve_page(self, zeroes));
+	ASSERT_EQ(0, serve_page(self, NULL));
 	ASSERT_TRUE(ends(reader.thread));
 	ASSERT_TRUE(in_time)
 		TH_LOG("a second reader cannot be interrupted");
@@ -1012,38 +925,33 @@ TEST_F(held, d18_reader_that_waits_for_its_turn_obeys_signals)
  */
 TEST_F(held, a11_second_reader_waits_if_it_may_and_gets_what_is_left)
 {
-	static const char * const cases[] = {
-		"there are two events", "one comes meanwhile", "the first one faults",
-	};
 	struct uffdio_range range = { (uintptr_t)self->page, self->size };
 	struct ev_sleeper behind;
 	struct job reader;
 	unsigned int port;
-	size_t i;
+	int faults;
 
-	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+	for (faults = 0; faults < 2; faults++) {
 		ASSERT_EQ(0, start_late_reader(self, &reader));
-		if (i == 0)
+		if (!faults)
 			ASSERT_EQ(0, ev_notify_settled(self->fd, self->quiet.b));
 		/* Nobody has the event yet. */
 		EXPECT_EQ(EV_POLL_EVENT, ev_poll(self->fd));
 		EXPECT_EQ(-EAGAIN, ev_read(self->fd, &port, sizeof(port)));
 		ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));
 		ASSERT_EQ(0, ev_sleeper_start(&behind, self->fd, 0));
-		if (i == 1)
-			ASSERT_EQ(0, ev_notify_settled(self->fd, self->quiet.b));
-		if (i < 2) {
-			ASSERT_EQ(0, serve_page(self, zeroes));
-		} else {
+		if (faults) {
 			ASSERT_EQ(0, munmap(self->page, self->size));
 			ASSERT_EQ(0, ioctl(self->uffd, UFFDIO_WAKE, &range));
+		} else {
+			ASSERT_EQ(0, serve_page(self, NULL));
 		}
 		ASSERT_TRUE(ends(reader.thread));
-		EXPECT_EQ(i < 2 ? 4 : -EFAULT, reader.ret);
+		EXPECT_EQ(faults ? -EFAULT : 4, reader.ret);
 		ASSERT_TRUE(ends(behind.thread))
-			TH_LOG("the reader behind sleeps on where %s", cases[i]);
+			TH_LOG("the reader behind sleeps on after %d bytes", reader.ret);
 		EXPECT_EQ(4, behind.ret);
-		EXPECT_EQ(i < 2 ? self->quiet.a : self->pair.a, behind.port);
+		EXPECT_EQ(faults ? self->pair.a : self->quiet.a, behind.port);
 		EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
 	}
 }

@@ -3,9 +3,9 @@
  * A platform device that makes a hibernation fail on demand, for the tests of
  * /dev/xen/evtchn. Parameters, in /sys/module/evtchn_pm/parameters:
  *
- *   fail	the callback that returns -EBUSY: freeze, poweroff, poweroff_late or
- *		poweroff_noirq, which always does: no hibernation by the firmware
- *		(platform in /sys/power/disk) comes to a power-off
+ *   fail	the callback that returns -EBUSY: freeze or poweroff. And always
+ *		poweroff_noirq does: no hibernation by the firmware (platform in
+ *		/sys/power/disk) comes to a power-off
  *   seen	what was written to it, and after it the callbacks that ran since
  */
 #include <linux/module.h>
@@ -26,26 +26,20 @@ static int step(const char *name)
 {
 	strlcat(seen, " ", sizeof(seen));
 	strlcat(seen, name, sizeof(seen));
-	return sysfs_streq(fail, name) ? -EBUSY : 0;
+	return sysfs_streq(fail, name) || sysfs_streq("poweroff_noirq", name) ? -EBUSY : 0;
 }
 
 #define STEP(name) static int pm_##name(struct device *dev) { return step(#name); }
 STEP(freeze)
 STEP(thaw)
 STEP(poweroff)
-STEP(poweroff_late)
+STEP(poweroff_noirq)
 STEP(restore)
-
-static int pm_poweroff_noirq(struct device *dev)
-{
-	return step("poweroff_noirq") ?: -EBUSY;
-}
 
 static const struct dev_pm_ops pm_ops = {
 	.freeze		= pm_freeze,
 	.thaw		= pm_thaw,
 	.poweroff	= pm_poweroff,
-	.poweroff_late	= pm_poweroff_late,
 	.poweroff_noirq	= pm_poweroff_noirq,
 	.restore	= pm_restore,
 };
@@ -61,23 +55,16 @@ static struct platform_device *pm_device;
 
 static int __init pm_init(void)
 {
-	int rc;
-
-	pm_device = platform_device_register_simple(KBUILD_MODNAME, PLATFORM_DEVID_NONE,
-						    NULL, 0);
-	if (IS_ERR(pm_device))
-		return PTR_ERR(pm_device);
-	rc = platform_driver_register(&pm_driver);
-	if (rc)
-		platform_device_unregister(pm_device);
-	return rc;
+	/* There is nothing to probe. */
+	pm_device = platform_create_bundle(&pm_driver, NULL, NULL, 0, NULL, 0);
+	return PTR_ERR_OR_ZERO(pm_device);
 }
 module_init(pm_init);
 
 static void __exit pm_exit(void)
 {
-	platform_driver_unregister(&pm_driver);
 	platform_device_unregister(pm_device);
+	platform_driver_unregister(&pm_driver);
 }
 module_exit(pm_exit);
 
