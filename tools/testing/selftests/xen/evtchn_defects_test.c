@@ -642,12 +642,15 @@ static long kernel_memory(const char *device)
 
 TEST(d15_files_and_rings_are_charged_and_uncharged)
 {
+	const char *control = CGROUPS "/cgroup.subtree_control";
 	long null, files, again;
+	char before[256] = "";
 
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("none", CGROUPS, "cgroup2", 0, NULL))
 		SKIP(return, "no cgroup2: %s", strerror(errno));
-	if (ev_write_file(CGROUPS "/cgroup.subtree_control", "+memory"))
+	ev_read_file(control, before, sizeof(before));
+	if (ev_write_file(control, "+memory"))
 		SKIP(return, "no memory controller in cgroup2 (CONFIG_MEMCG)");
 	EXPECT_EQ(0, mkdir(GROUP, 0700));
 	EXPECT_EQ(0, ev_write_file(GROUP "/cgroup.procs", "0"));
@@ -656,6 +659,8 @@ TEST(d15_files_and_rings_are_charged_and_uncharged)
 	again = kernel_memory("/dev/null");
 	EXPECT_EQ(0, ev_write_file(CGROUPS "/cgroup.procs", "0"));
 	EXPECT_EQ(0, rmdir(GROUP));
+	if (!strstr(before, "memory"))
+		EXPECT_EQ(0, ev_write_file(control, "-memory"));
 
 	TH_LOG("bytes: %ld %ld %ld", null, files, again);
 	EXPECT_GT(null, 0);
