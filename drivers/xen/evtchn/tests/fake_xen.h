@@ -68,7 +68,7 @@ struct world_irq {
 	bool shared;
 };
 
-/* The allocation of this number fails, or all calls of a kind; 0: none. */
+/* The allocation of this number fails, or each call of a kind; 0: none. */
 struct failure {
 	unsigned int alloc;
 	int op, map, request, misc;
@@ -85,7 +85,7 @@ static struct world {
 	bool in_xen;
 	struct failure fail;
 	bool killed;
-	/* These are called once, in what the driver calls. */
+	/* Called once, when the driver takes a mutex or requests an irq. */
 	void (*at_lock)(void);
 	void (*at_request)(void);
 	unsigned int nr_live, ops, closes, eois, signals;
@@ -166,7 +166,7 @@ static int world_lock_killable(struct mutex *lock)
  * Memory
  */
 
-/* Before all that the driver allocates. */
+/* Each piece of memory that the driver has begins so, for a free to be checked. */
 struct piece {
 	size_t size;
 	bool live;
