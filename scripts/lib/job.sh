@@ -52,6 +52,19 @@ chosen_programs() {
 	grep -vE "_($out)_" <<< "$all"
 }
 
+# check_job: dies if the guest cannot run the user's program.
+check_job() {
+	local file
+	[ -f "${JOB[0]}" ] || die "there is no program ${JOB[0]}" -- "name a file after --"
+	[ -x "${JOB[0]}" ] || die "${JOB[0]} is not executable" -- "chmod +x ${JOB[0]}"
+	for file in "${WITH[@]}"; do
+		[ -f "$file" ] || die "there is no file $file" -- "name a file after --with"
+	done
+	need_tools
+	[ "$(head -c2 "${JOB[0]}" | tr -d '\0')" = '#!' ] || is_static "${JOB[0]}" ||
+		die "${JOB[0]} is not static, and the guest has no libraries" -- "link it with -static"
+}
+
 # prepare_job RUN: writes RUN/job, the guest's script; sets folder to what goes
 # with it.
 prepare_job() {
