@@ -84,6 +84,7 @@ build_mutants() {
 share() {
 	local dir=$1 kind=$2 at=$1/$2.$3 left last
 	: > "$at.out"
+	: > "$at.again"
 	while :; do
 		left=$(grep -vxFf <(cut -d' ' -f1 "$at.out"; echo none) "$at" | tr '\n' ' ' || true)
 		[ -n "$left" ] || break
@@ -94,8 +95,12 @@ share() {
 		tr -d '\r' < "$at.guest" | grep -E '^[0-9]+ (caught|lives)' >> "$at.out" || true
 		last=$(sed -n 's/^\([0-9]*\) begins.*/\1/p' "$at.guest" | tail -1)
 		[ -n "$last" ] || { cat "$at.err"; failed "the guest did not come to a mutant"; }
-		grep -q "^$last " "$at.out" ||
+		! grep -q "^$last " "$at.out" || continue
+		# Whether it was the mutant, and not QEMU, a second time tells.
+		if grep -qx "$last" "$at.again"; then
 			echo "$last caught $(grep -oE 'the guest (crashed|hung|fell silent)' "$at.err" || echo 'the guest ended')" >> "$at.out"
+		fi
+		echo "$last" >> "$at.again"
 	done
 }
 

@@ -177,7 +177,7 @@ static void *world_alloc(size_t size, gfp_t gfp)
 {
 	struct piece *piece;
 
-	might_sleep();
+	must_be_allowed_to_sleep();
 	complain_if((gfp & GFP_KERNEL_ACCOUNT) != GFP_KERNEL_ACCOUNT,
 		    "memory is not charged to its user");
 	if (world.fail.alloc && !--world.fail.alloc)
@@ -225,7 +225,7 @@ static unsigned long world_copy(void *to_kernel, const void *from_kernel,
 		      min(size, USER_BASE + USER_SIZE - user) : 0;
 	void *memory = (void *)world.memory + (user - USER_BASE);
 
-	might_sleep();
+	must_be_allowed_to_sleep();
 	if (from_kernel)
 		memcpy(memory, from_kernel, done);
 	if (to_kernel)

@@ -192,10 +192,12 @@ int ev_xen_query(unsigned int port, union ev_xen_arg *arg);
 int ev_xen_status(unsigned int port);
 /*
  * How many ports of this domain are connected to itself, or wait for that; or
- * -errno. Kernel and toolstack have such ones that come and go with xenstored
- * only, so that this is what programs of the tests have.
+ * -errno. What the kernel has of these stays, but other programs, and the toolstack
+ * for disks of dom0, may have some that come and go: so the second one asks only if
+ * $EVTCHN_ALONE says that there is nobody else.
  */
 int ev_xen_count_loopbacks(void);
+int ev_loopbacks_if_alone(void);
 
 /* Holds the longest record. */
 #define EV_LOG_RECORD	8192

@@ -64,6 +64,14 @@ static void close_file(int *fd)
 	*fd = -1;
 }
 
+/* What takes its time on each CPU takes no more of them than this. */
+static int some_cpus(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cpus < 8 ? cpus : 8;
+}
+
 /* D1: BIND_STATIC of a port of the kernel closed it. */
 
 /* A timer ends a sleep on each CPU, and an IPI wakes it up: or this hangs. */
@@ -226,7 +234,7 @@ static void *read_for_ever(void *arg)
 
 TEST(d8_reader_is_woken_by_every_event)
 {
-	int cpu, peer, i, sent, round, cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int cpu, peer, i, sent, round, cpus = some_cpus();
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
 	struct ev_pair pairs[WAKE_PAIRS];
 	struct reader *reader;
@@ -341,14 +349,14 @@ FIXTURE(shared)
 };
 
 /* A command of the module's: its result, or -errno. */
-static int sharer_do(const struct _test_data_shared *self, unsigned long cmd,
+static int sharer_do(const FIXTURE_DATA(shared) *self, unsigned long cmd,
 		     unsigned long number)
 {
 	return ev_ioctl(self->sharer, cmd, (void *)number);
 }
 
 /* Puts a second handler on a port of a new file: 0 or -errno. */
-static int share(struct _test_data_shared *self, bool privcmd)
+static int share(FIXTURE_DATA(shared) *self, bool privcmd)
 {
 	int ret;
 
@@ -376,7 +384,7 @@ static int share(struct _test_data_shared *self, bool privcmd)
 }
 
 /* The second handler goes: 0 or -errno. */
-static int leave(struct _test_data_shared *self)
+static int leave(FIXTURE_DATA(shared) *self)
 {
 	close_file(&self->sharer);
 	if (!self->assigned)
@@ -417,7 +425,7 @@ FIXTURE_TEARDOWN(shared)
 }
 
 /* The module's handler gets one event, and not two: 0 or -errno. */
-static int pass_event(const struct _test_data_shared *self)
+static int pass_event(const FIXTURE_DATA(shared) *self)
 {
 	int before = sharer_do(self, SHARER_EVENTS, 0);
 	int ret = ev_notify(self->peer, self->pair.b);
@@ -428,7 +436,7 @@ static int pass_event(const struct _test_data_shared *self)
 }
 
 /* The second handler gets an event, whose EOI is sent on its behalf: 0 or -errno. */
-static int serve(struct _test_data_shared *self)
+static int serve(FIXTURE_DATA(shared) *self)
 {
 	uint64_t count;
 	int ret;
@@ -455,7 +463,7 @@ static int serve(struct _test_data_shared *self)
 	return count == 1 ? 0 : -EOVERFLOW;
 }
 
-static void serve_after(struct __test_metadata *_metadata, struct _test_data_shared *self,
+static void serve_after(struct __test_metadata *_metadata, FIXTURE_DATA(shared) *self,
 			bool privcmd)
 {
 	int way, i;
@@ -492,7 +500,7 @@ static void serve_after(struct __test_metadata *_metadata, struct _test_data_sha
 }
 
 static void serve_before_write(struct __test_metadata *_metadata,
-			       struct _test_data_shared *self, bool privcmd)
+			       FIXTURE_DATA(shared) *self, bool privcmd)
 {
 	unsigned int ports[4];
 	int i;
@@ -546,11 +554,13 @@ TEST_F(shared, a5_privcmd_is_served_like_any_other)
 /* A6: two EOIs at once put one irq into a list twice. */
 TEST_F(shared, a6_eois_of_all_cpus_at_once_are_harmless)
 {
-	int i, cpu, trouble = 0, cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int i, cpu, trouble = 0, cpus = some_cpus();
 	char record[EV_LOG_RECORD] = "";
 	time_t end = time(NULL) + 20;
 	struct job eois[cpus];
 
+	/* What earlier tests left is not this one's. */
+	EXPECT_EQ(0, ev_log_trouble(record));
 	ASSERT_EQ(0, share(self, false));
 	ASSERT_EQ(0, ev_unbind(self->fd, self->pair.a));
 	/* A list that is spoiled ends the kernel sooner or later: stop before. */
@@ -666,6 +676,7 @@ TEST(d15_files_and_rings_are_charged_and_uncharged)
 	EXPECT_GT(null, 0);
 	/* This much at the least: the file, one port, and a ring of 64. */
 	EXPECT_GE(files - null, CHARGED * (128 + 32 + 64 * 4));
+	EXPECT_GT(again, 0);
 	EXPECT_LE(again - null, CHARGED * 64);
 }
 
@@ -684,7 +695,7 @@ FIXTURE(held)
 };
 
 /* A new file with two pairs, and a page that is not served yet: 0 or -errno. */
-static int renew_held(struct _test_data_held *self)
+static int renew_held(FIXTURE_DATA(held) *self)
 {
 	close(self->fd);
 	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
@@ -722,7 +733,7 @@ FIXTURE_TEARDOWN(held)
 }
 
 /* Returns once somebody waits for the page: 0, or -errno. */
-static int wait_for_fault(struct _test_data_held *self)
+static int wait_for_fault(FIXTURE_DATA(held) *self)
 {
 	struct pollfd pfd = { .fd = self->uffd, .events = POLLIN };
 	struct uffd_msg msg;
@@ -732,7 +743,7 @@ static int wait_for_fault(struct _test_data_held *self)
 }
 
 /* Fills the page with zeroes, and two numbers if there are: 0, or -errno. */
-static int serve_page(struct _test_data_held *self, const unsigned int *numbers)
+static int serve_page(FIXTURE_DATA(held) *self, const unsigned int *numbers)
 {
 	unsigned int *from = calloc(1, self->size);
 	struct uffdio_copy copy = {
@@ -750,7 +761,7 @@ static int serve_page(struct _test_data_held *self, const unsigned int *numbers)
 /* NOTIFY, read and write of an open pair, then bind and unbind: 0 or -errno. */
 static int use_pair(const void *data)
 {
-	const struct _test_data_held *held = data;
+	const FIXTURE_DATA(held) *held = data;
 	int ret = ev_ping(held->fd, held->fd, &held->pair) ?:
 		  ev_bind_unbound(held->fd, EV_SELF);
 
@@ -776,7 +787,7 @@ static const struct late {
 };
 
 static void run_late_commands(struct __test_metadata *_metadata,
-			      struct _test_data_held *self, bool restricted)
+			      FIXTURE_DATA(held) *self, bool restricted)
 {
 	struct ioctl_evtchn_restrict_domid domain = { .domid = EV_NO_DOMAIN };
 	const struct late *late;
@@ -850,12 +861,12 @@ TEST_F(files, d17_domain_id_of_more_than_16_bits_is_einval)
 /* Reads one event into the page that is not served yet. */
 static int read_page(const void *data)
 {
-	const struct _test_data_held *held = data;
+	const FIXTURE_DATA(held) *held = data;
 
 	return ev_read(held->fd, held->page, sizeof(*held->page));
 }
 
-static int start_late_reader(struct _test_data_held *self, struct job *reader)
+static int start_late_reader(FIXTURE_DATA(held) *self, struct job *reader)
 {
 	*reader = (struct job) { .run = read_page, .data = self };
 	return renew_held(self) ?: ev_notify_settled(self->fd, self->pair.b) ?:
@@ -865,7 +876,7 @@ static int start_late_reader(struct _test_data_held *self, struct job *reader)
 /* Binds so many ports that the ring grows, and takes the reader's event away. */
 static int change_ring(const void *data)
 {
-	const struct _test_data_held *held = data;
+	const FIXTURE_DATA(held) *held = data;
 	int i, ret = 0;
 
 	for (i = 0; i < 70 && ret >= 0; i++)

@@ -73,11 +73,11 @@ FIXTURE_VARIANT_ADD(machine, ends_at_failed_freeze) {
 	"none", "freeze", -EBUSY, "went freeze\n"
 };
 
-FIXTURE_VARIANT_ADD(machine, image_then_poweroff_fails) {
+FIXTURE_VARIANT_ADD(machine, image_poweroff_fails) {
 	"none", "poweroff", 0, IMAGE "\n"
 };
 
-FIXTURE_VARIANT_ADD(machine, image_then_poweroff_noirq_fails) {
+FIXTURE_VARIANT_ADD(machine, image_noirq_fails) {
 	"none", "none", 0, IMAGE " poweroff_noirq restore\n"
 };
 
@@ -95,13 +95,18 @@ FIXTURE_SETUP(machine)
 	ev_read_file("/sys/hypervisor/guest_type", type, sizeof(type));
 	if (!strcmp(type, "PV\n") && !strncmp(variant->seen, IMAGE, strlen(IMAGE)))
 		SKIP(return, "a PV kernel cannot make an image of itself: want PVH or HVM");
-	if (!ev_set("/sys/power/disk", "platform"))
-		SKIP(return, "the firmware has no S4 (/sys/power/disk)");
 	missing = ev_load_module(MODULE);
 	if (missing)
 		SKIP(return, "%s", missing);
 	if (system("mkswap " SWAP " > /dev/null") || swapon(SWAP, 0))
-		SKIP(return, "no swap on " SWAP ": mkswap, CONFIG_SWAP, CONFIG_BLK_DEV_RAM");
+		missing = "no swap on " SWAP ": mkswap, CONFIG_SWAP, CONFIG_BLK_DEV_RAM";
+	else if (!ev_set("/sys/power/disk", "platform"))
+		missing = "the firmware has no S4 (/sys/power/disk)";
+	if (missing) {
+		swapoff(SWAP);
+		ev_unload_module(MODULE);
+		SKIP(return, "%s", missing);
+	}
 	ASSERT_EQ(1, ev_set("/sys/power/image_size", "0"));
 	ASSERT_EQ(1, ev_set("/sys/power/pm_test", variant->level));
 

@@ -109,7 +109,7 @@ static void check_rounds(struct __test_metadata *_metadata,
 static void *move_irqs(void *arg)
 {
 	FIXTURE_DATA(move) *self = arg;
-	char line[4096], path[64], mask[24];
+	char line[16384], path[64], mask[16];
 	int irq, cpu, n = 0;
 	FILE *file;
 
@@ -120,8 +120,8 @@ static void *move_irqs(void *arg)
 			    sscanf(line, "%d:", &irq) != 1)
 				continue;
 			cpu = self->cpus[n++ % self->nr_cpus];
-			snprintf(path, sizeof(path), "/proc/irq/%d/smp_affinity", irq);
-			snprintf(mask, sizeof(mask), "%llx", 1ULL << cpu);
+			snprintf(path, sizeof(path), "/proc/irq/%d/smp_affinity_list", irq);
+			snprintf(mask, sizeof(mask), "%d", cpu);
 			self->moves += !ev_write_file(path, mask);
 		}
 		if (file)
