@@ -3,6 +3,8 @@
 # drivers. A row holds when stock failed by the defect's own test, crashed or
 # hung in it, or drew the kernel's words, and ours passed the same test.
 
+# D are the driver's; A those that the review of its successor found, as far as the
+# stock kernel has them.
 # Id | options of scripts/run for both drivers | program, and the beginning of its
 # tests' names
 DEFECTS="
@@ -22,6 +24,8 @@ D15||evtchn_defects_test:d15_
 D16||evtchn_defects_test:d16_
 D17||evtchn_defects_test:d17_
 D18||evtchn_defects_test:d18_
+A5||evtchn_defects_test:a5_
+A11||evtchn_defects_test:a11_
 "
 # With --all only, for their kernels take long to build.
 LONG_DEFECTS="
