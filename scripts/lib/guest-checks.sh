@@ -124,7 +124,7 @@ kunit_outside_xen() {
 		cd "$tree"
 		tools/testing/kunit/kunit.py run --arch=x86_64 \
 			--kunitconfig=drivers/xen/evtchn/tests \
-			--build_dir=build-kunit --jobs="$JOBS" \
+			--build_dir="$CACHE/test/kunit" --jobs="$JOBS" \
 			--make_options="CC=ccache gcc" --make_options="HOSTCC=ccache gcc" \
 			--make_options=LOCALVERSION= --make_options=KBUILD_BUILD_TIMESTAMP=@0
 	) < /dev/null > "$LOGS/kunit.py" 2>&1 ||
