@@ -77,7 +77,8 @@ configure() {
 # paths, so that ccache knows them again in another tree.
 build_kernel() {
 	local tree=$1 out=$2 below=$1/build-${2##*/}
-	if [ ! -e "$out" ]; then
+	# But not where lcov has to find the sources again.
+	if [ ! -e "$out" ] && [[ $out != *-coverage ]]; then
 		mkdir -p "$below" "${out%/*}"
 		ln -sfn "$below" "$out"
 	fi

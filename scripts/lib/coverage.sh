@@ -1,13 +1,12 @@
 # shellcheck shell=bash
 # Which lines of the driver all guest tests together run: scripts/test --coverage.
 
-# The guests that count, by their options beside --kernel coverage. Of the
-# failures in turn all but the look for leaks, which wants kmemleak.
+# The guests that count, by their options beside --kernel coverage. Failures come from
+# KUnit, whose tests include the driver's sources.
 COVERAGE_GUESTS='
 -
---fifo 0 --smp 1
---smp 1 --only evtchn_fail_test:d5_first --only evtchn_fail_test:d5_port --only evtchn_fail_test:d6_ --only evtchn_fail_test:that_fail
 --restore
+--kunit
 '
 
 # Lines that no test reaches: a pattern of the source line, and why.
@@ -18,11 +17,13 @@ tracefile() {
 	local run=$1 out=$2 info=$3 dir
 	[ -s "$run/gcov.tar" ] || failed "no counts came from the guest of $run"
 	dir=$(mktemp -d "$LOGS/gcov.XXXXXX")
-	cp "$out"/drivers/xen/evtchn/*.gcno "$dir/"
+	cp "$out"/drivers/xen/evtchn/*.gcno "$out"/drivers/xen/evtchn/tests/*.gcno "$dir/"
 	tar -C "$dir" -xf "$run/gcov.tar"
 	lcov -q --capture --directory "$dir" --output-file "$info.all" 2> "$info.log" ||
 		{ cat "$info.log"; failed "lcov cannot read the counts of $run"; }
 	lcov -q --extract "$info.all" '*/drivers/xen/evtchn/*.c' --output-file "$info"
+	# Of the tests themselves only what a failure prints is never run.
+	lcov -q --remove "$info" '*/tests/*' --output-file "$info"
 	rm -rf "$dir" "$info.all"
 }
 

@@ -76,8 +76,9 @@ guest_edits() {
 	file=drivers/xen/Makefile
 	{
 		cat "$makefile"
-		sed -n 's/^xen-evtchn-y.*addprefix evtchn\/,\(.*\))$/\1/p' "$makefile" |
-			tr ' ' '\n' | sed -n 's,..*,GCOV_PROFILE_evtchn/& := y,p'
+		# Of the KUnit tests, too, which include the driver's sources.
+		sed -n 's,^xen-evtchn.*-y.*addprefix \(evtchn.*/\)\,\(.*\))$,\1 \2,p' "$makefile" |
+			awk '{ for (i = 2; i <= NF; i++) print "GCOV_PROFILE_" $1 $i " := y" }'
 	} > "$tree/$file.new"
 	renew "$tree/$file"
 }
