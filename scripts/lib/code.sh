@@ -172,8 +172,9 @@ check_arm64() {
 		"${arguments[@]}" KHDR_INCLUDES="-isystem $out/usr/include" KDIR="$out" \
 		LDFLAGS="-static -fuse-ld=lld" USERCFLAGS=-Werror KBUILD_MODPOST_WARN=1 \
 		INSTALL_PATH="$dir/installed" install
-	for program in "$tree"/tools/testing/selftests/xen/evtchn_*_test.c \
-		"$tree"/tools/testing/selftests/xen/test_modules/*.c; do
+	# Of ours, as a build of modules leaves *.mod.c in the tree.
+	for program in "$TOP"/tools/testing/selftests/xen/evtchn_*_test.c \
+		"$TOP"/tools/testing/selftests/xen/test_modules/*.c; do
 		program=${program#*/selftests/}
 		program=$dir/installed/${program%.c}
 		[[ $program != */test_modules/* ]] || program+=.ko
