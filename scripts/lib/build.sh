@@ -4,6 +4,7 @@
 kmake() {
 	local tree=$1 out=$2
 	shift 2
+	build_folder "$tree" "$out"
 	make -C "$tree" O="$out" -j"$JOBS" CC="ccache gcc" HOSTCC="ccache gcc" \
 		LOCALVERSION= KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=evtchn \
 		KBUILD_BUILD_HOST=guest "$@"
@@ -72,16 +73,10 @@ configure() {
 	[ ! -s "$out/.warnings" ] || say "warning: $(cat "$out/.warnings")"
 }
 
-# build_kernel TREE OUT FRAGMENT…: bzImage, and the driver if it is a module. OUT
-# is a link to a folder just below TREE: there Kbuild names the sources by relative
-# paths, so that ccache knows them again in another tree.
+# build_kernel TREE OUT FRAGMENT…: bzImage, and the driver if it is a module.
 build_kernel() {
-	local tree=$1 out=$2 below=$1/build-${2##*/}
-	# But not where lcov has to find the sources again.
-	if [ ! -e "$out" ] && [[ $out != *-coverage ]]; then
-		mkdir -p "$below" "${out%/*}"
-		ln -sfn "$below" "$out"
-	fi
+	local tree=$1 out=$2
+	build_folder "$tree" "$out"
 	configure "$@"
 	have_space "$CACHE" 1 "building a kernel"
 	[ -e "$out/vmlinux" ] || say "building the kernel, some 6 minutes on 2 cores"

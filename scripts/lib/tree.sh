@@ -98,6 +98,16 @@ linked_tree() {
 	mv "$2.new" "$2"
 }
 
+# build_folder TREE OUT: makes OUT, if there is none, as a link to a folder just below
+# TREE: there Kbuild names the sources by relative paths, so that ccache knows them
+# again in another tree. But not where lcov has to find the sources again.
+build_folder() {
+	local below=$1/build-${2##*/}
+	[ ! -e "$2" ] && [[ $2 != *-coverage ]] || return 0
+	mkdir -p "$below" "${2%/*}"
+	ln -sfn "$below" "$2"
+}
+
 # stock_tree BASE: prints the folder of the kernel without the series.
 stock_tree() {
 	local base=$1 tree=$CACHE/tree/${1##*/}-stock
