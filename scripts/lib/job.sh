@@ -98,6 +98,10 @@ prepare_job() {
 		sed 's/^xen://' "$out.kselftest/kselftest-list.txt" > "$folder/only"
 		domu_kernel "$folder" "$out"
 		cp "$TOP/scripts/guest/busy" "$run/job"
+	elif [ -n "$CLIENTS" ]; then
+		folder=$run/files
+		clients_folder "$folder" "$out" "$module"
+		cp "$TOP/scripts/guest/clients" "$run/job"
 	else
 		folder=$out.kselftest
 		build_selftests "$patched" "$out"

@@ -1,13 +1,18 @@
 # shellcheck shell=bash
-# Xen's own programs for dom0, and a guest in the guest: what scripts/run
-# --restore boots. The packages are unpacked in the cache, never installed.
+# Xen's own programs for dom0, and a guest in the guest: what scripts/run --restore,
+# --busy and --clients boot. The packages are unpacked in the cache, never installed.
+
+# Programs of xen-utils that dom0 gets; which of them is missing is told, and an end.
+TOOLSTACK="xl xenstored oxenstored xenconsoled xenconsole xen-init-dom0 libxl-save-helper
+	lsevtchn xenstore-control test-xenstore vchan-socket-proxy xentrace xen-lowmemd
+	xenwatchdogd depriv-fd-checker"
 
 # toolstack_options OPTION: whether scripts/run's others go with --restore or --busy,
 # and the memory that a domU needs, also when saved.
 toolstack_options() {
 	# PVH domUs are unreliable under emulation.
 	[ "$DOM0" = pv ] || usage_error "$1 needs a PV kernel: no --pvh, no --kernel debug"
-	[ -z "$KUNIT${ONLY[*]}$SHELL_GUEST${JOB[*]}" ] ||
+	[ -z "$KUNIT$([ "$1" = --clients ] || echo "${ONLY[*]}")$SHELL_GUEST${JOB[*]}" ] ||
 		usage_error "$1 has a list of its own of what to run"
 	DOMU_MEMORY=$((MEMORY / 8))
 	MEMORY=$((MEMORY + 512))
@@ -18,7 +23,7 @@ toolstack_options() {
 # library's too. Needs fetch_xen() first.
 fetch_toolstack() {
 	local dir=$XEN/toolstack number suite packages
-	[ ! -e "$dir/version" ] || return 0
+	[ ! -e "$dir/version" ] || [ "$(cat "$dir/programs" 2> /dev/null)" != "$TOOLSTACK" ] || return 0
 
 	number=$(xen_version)
 	suite=$(cat "$XEN/suite")
@@ -33,6 +38,7 @@ fetch_toolstack() {
 	)
 	gather_toolstack "$dir" "$number"
 	rm -rf "$dir/root"
+	echo "$TOOLSTACK" > "$dir/programs"
 	echo "$number" > "$dir/version"
 }
 
@@ -41,7 +47,7 @@ fetch_toolstack() {
 gather_toolstack() {
 	local dir=$1 bin=$1/root/usr/lib/xen-$2/bin file lost loader
 	mkdir -p "$dir/bin" "$dir/lib"
-	for file in xl xenstored xenconsoled xen-init-dom0 libxl-save-helper lsevtchn; do
+	for file in $TOOLSTACK; do
 		[ -e "$bin/$file" ] ||
 			die "xen-utils-$2 has no $file" -- "mend scripts/lib/toolstack.sh"
 		cp "$bin/$file" "$dir/bin/"

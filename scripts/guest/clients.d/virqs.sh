@@ -1,0 +1,44 @@
+# shellcheck shell=dash
+CLAIMS="the_store_is_told_that_a_domain_ends xentrace xen_lowmemd xenwatchdogd"
+
+# VIRQ_DOM_EXC
+the_store_is_told_that_a_domain_ends() {
+	tiny_config ends
+	step 60 xl create -q -e /tmp/ends.cfg
+	# Of the two events one is the watch's own.
+	timeout 60 xenstore watch -n 2 @releaseDomain > /tmp/watched 2>&1 &
+	watcher=$!
+	until_true 30 "the watch" grep -q . /tmp/watched
+	step 60 xl destroy ends
+	ended $watcher 30 "the watch of @releaseDomain"
+}
+
+# VIRQ_TBUF
+xentrace() {
+	rm -f /tmp/trace
+	timeout -s INT 5 "$(command -v xentrace 2> /dev/null || echo /job.d/toolstack/bin/xentrace)" -D -e all -s 100 /tmp/trace
+	[ -s /tmp/trace ] || fail "no trace"
+}
+
+# binds VIRQ: while it runs dom0 has one VIRQ more, and not when it has ended.
+holds_a_virq() {
+	before=$(lsevtchn 0 | grep -c VIRQ)
+	"$@" &
+	pid=$!
+	# shellcheck disable=SC2016 # the other shell's
+	until_true 10 "the VIRQ of $*" sh -c '[ "$(lsevtchn 0 | grep -c VIRQ)" = $0 ]' $((before + 1))
+	kill $pid
+	# shellcheck disable=SC2016 # the other shell's
+	until_true 10 "its end" sh -c '[ "$(lsevtchn 0 | grep -c VIRQ)" = $0 ]' "$before"
+}
+
+# VIRQ_ENOMEM
+xen_lowmemd() {
+	holds_a_virq /job.d/toolstack/bin/xen-lowmemd
+}
+
+xenwatchdogd() {
+	step 10 /job.d/toolstack/bin/xenwatchdogd 30 10
+	sleep 1
+	killall -USR1 xenwatchdogd
+}

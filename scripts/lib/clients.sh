@@ -1,0 +1,46 @@
+# shellcheck shell=bash
+# What scripts/run --clients takes into dom0: Xen's own programs, small ones of ours that
+# are linked with Xen's libraries, and two kinds of domU.
+
+# clients_programs DIR: builds ours, static, so that they run in a domU as well.
+clients_programs() {
+	local dir=$1 name
+	mkdir -p "$dir"
+	for name in libraries peer; do
+		logged "$dir.log" "building $name" gcc -static -O2 -Wall -Wextra -Werror -D_GNU_SOURCE= \
+			-isystem "$TOP/include/uapi" -o "$dir/$name" "$TOP/scripts/guest/clients.d/$name.c" \
+			-lxenvchan -lxenstore -lxenevtchn -lxengnttab -lxentoolcore -lxentoollog -lpthread
+	done
+	# Far less than Linux, which makes its creation quick.
+	logged "$dir.log" "building the tiny domU" gcc -nostdlib -static -Wl,--build-id=none \
+		-o "$dir/tiny" "$TOP/scripts/guest/clients.d/tiny.S"
+}
+
+# clients_folder FOLDER OUT MODULE: what dom0's job needs.
+clients_folder() {
+	local folder=$1 out=$2 module=$3
+	mkdir -p "$folder/domu"
+	domu_kernel "$folder" "$out"
+	clients_programs "$folder/programs"
+	cp -r "$TOP/scripts/guest/clients.d" "$folder/"
+	rm -f "$folder"/clients.d/*.[cS]
+	clients_parts > "$folder/only"
+	make_initramfs "$out/usr/gen_init_cpio" "$folder/domu/initramfs" \
+		"$TOP/scripts/guest/clients.d/domu" "$module" "$folder/programs"
+	rm -f "$folder/domu/initramfs.list" "$folder/programs.log"
+	echo "$DOMU_MEMORY" > "$folder/domu/memory"
+}
+
+# In this order: oxenstored takes the place of xenstored, and stays.
+CLIENTS_PARTS="libraries xenstored xl consoles vchan domains virqs oxenstored afterwards"
+
+# clients_parts: those to run, one a line. The figures of "load" are for scripts/bench.
+clients_parts() {
+	local only
+	for only in "${ONLY[@]}"; do
+		[[ " $CLIENTS_PARTS load " == *" $only "* ]] ||
+			die "--clients has no part $only" -- "one of: $CLIENTS_PARTS load"
+	done
+	# shellcheck disable=SC2086 # one word for each
+	if [ ${#ONLY[@]} -gt 0 ]; then printf '%s\n' "${ONLY[@]}"; else printf '%s\n' $CLIENTS_PARTS; fi
+}
