@@ -44,3 +44,38 @@ clients_parts() {
 	# shellcheck disable=SC2086 # one word for each
 	if [ ${#ONLY[@]} -gt 0 ]; then printf '%s\n' "${ONLY[@]}"; else printf '%s\n' $CLIENTS_PARTS; fi
 }
+
+# programs_table STOCK OURS: Markdown, from what --clients --only load said of either: a
+# row's median in a second, and how far all ratios of its runs spread.
+programs_table() {
+	awk '
+	function sorted(driver, row, n, i, j, t) {
+		n = count[driver, row]
+		for (i = 2; i <= n; i++)
+			for (j = i; j > 1 && value[driver, row, j - 1] > value[driver, row, j]; j--) {
+				t = value[driver, row, j]
+				value[driver, row, j] = value[driver, row, j - 1]
+				value[driver, row, j - 1] = t
+			}
+		return n
+	}
+	FNR == 1 { driver = driver ? "ours" : "stock" }
+	/^# # load / {
+		if (!($4 in seen)) { seen[$4]; order[++rows] = $4 }
+		value[driver, $4, ++count[driver, $4]] = $5
+	}
+	END {
+		print "| a second | stock | ours | ratio | from, to |"
+		print "| --- | --- | --- | --- | --- |"
+		for (i = 1; i <= rows; i++) {
+			row = order[i]
+			n = sorted("stock", row)
+			if (n != sorted("ours", row) || !n) exit 1
+			s = value["stock", row, int((n + 1) / 2)]
+			o = value["ours", row, int((n + 1) / 2)]
+			printf "| %s | %.2f | %.2f | %.2f | %.2f, %.2f |\n", row, s, o, o / s,
+				value["ours", row, 1] / value["stock", row, n],
+				value["ours", row, n] / value["stock", row, 1]
+		}
+	}' "$1" "$2"
+}

@@ -9,6 +9,10 @@
  *	libraries vchan-client DOMID PATH N	the other side of that
  *	libraries vchan-echo DOMID PATH		sends back what comes, until the end
  *	libraries vchan-trips DOMID PATH N	N round trips of a byte to that
+ *	libraries restricted DOMID COMMAND	a program that has as 9 a file that is
+ *						restricted to the domain
+ *	libraries stolen PID COMMAND		one that has as 9 the first file of the
+ *						device that the process has
  *
  * The exit status is 0 if all was as it should be; else a line says what was not.
  */
@@ -19,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <xenevtchn.h>
 #include <xenstore.h>
@@ -266,6 +271,41 @@ static int vchan_trips(int domid, const char *path, unsigned int count)
 	return 0;
 }
 
+static void run_with(int fd, char **command)
+{
+	CHECK(dup2(fd, 9) == 9);
+	execvp(command[0], command);
+	CHECK(!command[0]);
+}
+
+static void restricted(int domid, char **command)
+{
+	xenevtchn_handle *handle = xenevtchn_open(NULL, XENEVTCHN_NO_CLOEXEC);
+
+	CHECK(handle && !xenevtchn_restrict(handle, domid));
+	run_with(xenevtchn_fd(handle), command);
+}
+
+static void stolen(int pid, char **command)
+{
+	int pidfd = syscall(SYS_pidfd_open, pid, 0);
+	char path[64], name[64];
+	ssize_t length;
+
+	CHECK(pidfd >= 0);
+	for (int fd = 0; fd < 1024; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+		length = readlink(path, name, sizeof(name) - 1);
+		if (length < 0)
+			continue;
+		name[length] = 0;
+		if (!strcmp(name, "/dev/xen/evtchn"))
+			run_with(syscall(SYS_pidfd_getfd, pidfd, fd, 0), command);
+	}
+	fprintf(stderr, "%d has no file of the device\n", pid);
+	exit(1);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -286,6 +326,10 @@ int main(int argc, char **argv)
 		return vchan_echo(atoi(argv[2]), argv[3]);
 	if (!strcmp(what, "vchan-trips") && argc == 5)
 		return vchan_trips(atoi(argv[2]), argv[3], number);
+	if (!strcmp(what, "restricted") && argc > 3)
+		restricted(atoi(argv[2]), argv + 3);
+	if (!strcmp(what, "stolen") && argc > 3)
+		stolen(atoi(argv[2]), argv + 3);
 	fprintf(stderr, "libraries: read the head of its source\n");
 	return 2;
 }

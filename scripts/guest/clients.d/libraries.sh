@@ -1,12 +1,20 @@
 # shellcheck shell=dash
-# libxenevtchn, linked as any program of Debian's links it.
-CLAIMS="every_function_of_xenevtchn_h depriv_fd_checker"
+# libxenevtchn, linked as any program of Debian's links it, and Xen's own look at files
+# that are restricted.
+CLAIMS="every_function_of_xenevtchn_h a_restricted_file_passes_depriv_fd_checker another_does_not"
 
 every_function_of_xenevtchn_h() {
 	step 30 libraries evtchn
 }
 
-depriv_fd_checker() {
-	depriv-fd-checker 2>&1 | head -5
-	false
+a_restricted_file_passes_depriv_fd_checker() {
+	libraries restricted 1 depriv-fd-checker evtchn 9 restricted > /tmp/checked
+	cat /tmp/checked
+	grep -q '^evtchn pass 9 ' /tmp/checked
+}
+
+another_does_not() {
+	libraries stolen "$(cat /run/xen/xenconsoled.pid)" depriv-fd-checker evtchn 9 stolen > /tmp/checked
+	cat /tmp/checked
+	grep -q '^evtchn fail 9 ' /tmp/checked
 }
