@@ -25,6 +25,7 @@ clients_folder() {
 	cp -r "$TOP/scripts/guest/clients.d" "$folder/"
 	rm -f "$folder"/clients.d/*.[cS]
 	clients_parts > "$folder/only"
+	! grep -qx qemu "$folder/only" || { fetch_device_model; cp -r "$XEN/qemu" "$folder/"; }
 	make_initramfs "$out/usr/gen_init_cpio" "$folder/domu/initramfs" \
 		"$TOP/scripts/guest/clients.d/domu" "$module" "$folder/programs"
 	rm -f "$folder/domu/initramfs.list" "$folder/programs.log"
@@ -32,7 +33,7 @@ clients_folder() {
 }
 
 # In this order: oxenstored takes the place of xenstored, and stays.
-CLIENTS_PARTS="libraries xenstored xl consoles vchan domains virqs oxenstored afterwards"
+CLIENTS_PARTS="libraries xenstored xl consoles vchan domains virqs qemu oxenstored afterwards"
 
 # clients_parts: those to run, one a line. The figures of "load" are for scripts/bench.
 clients_parts() {

@@ -45,7 +45,7 @@ fetch_toolstack() {
 # gather_toolstack DIR NUMBER: from the packages to programs and libraries, each
 # of these by the name that it is loaded by.
 gather_toolstack() {
-	local dir=$1 bin=$1/root/usr/lib/xen-$2/bin file lost loader
+	local dir=$1 bin=$1/root/usr/lib/xen-$2/bin file
 	mkdir -p "$dir/bin" "$dir/lib"
 	for file in $TOOLSTACK; do
 		[ -e "$bin/$file" ] ||
@@ -55,18 +55,47 @@ gather_toolstack() {
 	# One program by several names; the first word says which.
 	cp -L "$dir/root/usr/bin/xenstore-read" "$dir/bin/xenstore"
 
+	gather_libraries "$dir"
+}
+
+# gather_libraries DIR: to DIR/lib all that the programs in DIR/bin load.
+gather_libraries() {
+	local dir=$1 file lost loader
 	# As the loader of that release finds them.
 	loader=$(find "$dir/root" -name ld-linux-x86-64.so.2 -type f)
 	for file in "$dir"/bin/*; do
 		"$loader" --library-path "$(printf '%s:' "$dir"/root/{usr/,}lib/x86_64-linux-gnu)" --list "$file"
 	done > "$dir/ldd"
 	lost=$(awk '/not found/ { print $1 }' "$dir/ldd" | sort -u | tr '\n' ' ')
-	[ -z "$lost" ] || die "Xen's toolstack needs $lost" -- "mend scripts/lib/toolstack.sh"
+	[ -z "$lost" ] || die "$(ls "$dir/bin") need $lost" -- "mend scripts/lib/toolstack.sh"
 	awk '$2 == "=>" { print $3 }' "$dir/ldd" | sort -u |
 		while read -r file; do cp -L "$file" "$dir/lib/"; done
 	cp "$loader" "$dir/lib/"
 	# Loaded when a thread is cancelled, which xl does.
 	find "$dir/root" -name libgcc_s.so.1 -type f -exec cp {} "$dir/lib/" \;
+}
+
+# fetch_device_model: makes the folder qemu beside the toolstack, in the same way: the
+# QEMU that Debian builds for domUs. Needs fetch_xen() first.
+fetch_device_model() {
+	local dir=$XEN/qemu suite packages
+	[ ! -e "$dir/version" ] || return 0
+	suite=$(cat "$XEN/suite")
+	say "downloading QEMU for domUs and its libraries"
+	(
+		release_of "$suite"
+		packages=$(needed_by "$suite" 'qemu-system-xen|lib([^p]|p[^y]).*' qemu-system-xen)
+		# shellcheck disable=SC2086 # one word for each package
+		unpack_packages "$dir" "$suite" $packages
+	)
+	mkdir -p "$dir/bin" "$dir/lib"
+	cp "$dir"/root/usr/libexec/xen-qemu-system-i386 "$dir/bin/" ||
+		die "qemu-system-xen has no xen-qemu-system-i386" -- "mend scripts/lib/toolstack.sh"
+	gather_libraries "$dir"
+	"$dir/lib/ld-linux-x86-64.so.2" --library-path "$dir/lib" "$dir/bin/xen-qemu-system-i386" \
+		--version > "$dir/version.new"
+	rm -rf "$dir/root"
+	mv "$dir/version.new" "$dir/version"
 }
 
 # restore_folder FOLDER OUT MODULE: what dom0 needs for --restore: the toolstack,

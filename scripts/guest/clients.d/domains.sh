@@ -5,46 +5,46 @@ CLAIMS="two_thousand_round_trips paused_and_unpaused a_number_handed_out_again a
 two_thousand_round_trips() {
 	linux_domu other
 	offered peer trips "$(xl domid other)" 2000
-	in_domu 10 other "peer echo $ports &"
-	over 120
+	in_domu 180 other "peer echo $ports &"
+	over 180
 	echo "figure: $(tail -n 1 /tmp/peer)"
-	in_domu 10 other "killall peer"
+	in_domu 180 other "killall peer"
 }
 
 paused_and_unpaused() {
 	rm -f /tmp/paused
 	offered peer paused "$(xl domid other)" /tmp/paused
-	in_domu 10 other "peer echo $ports &"
-	until_true 30 "the echo" grep -q connected /tmp/peer
-	step 30 xl pause other
+	in_domu 180 other "peer echo $ports &"
+	until_true 120 "the echo" grep -q connected /tmp/peer
+	step 180 xl pause other
 	touch /tmp/paused
-	until_true 30 "the notifications" grep -q notified /tmp/peer
-	step 30 xl unpause other
+	until_true 120 "the notifications" grep -q notified /tmp/peer
+	step 180 xl unpause other
 	rm /tmp/paused
-	over 60
-	in_domu 10 other "killall peer"
+	over 180
+	in_domu 180 other "killall peer"
 }
 
 a_number_handed_out_again() {
 	offered peer again "$(xl domid other)"
-	in_domu 30 other "peer twice $ports" || fail "the domU's"
-	over 30
+	in_domu 180 other "peer twice $ports" || fail "the domU's"
+	over 180
 }
 
 a_flood_keeps_no_other_from_being_served() {
 	offered peer flooded "$(xl domid other)" 2000
-	in_domu 10 other "peer flood $ports &"
-	over 120
+	in_domu 180 other "peer flood $ports &"
+	over 180
 	echo "figure: $(tail -n 1 /tmp/peer)"
-	in_domu 10 other "killall peer"
+	in_domu 180 other "killall peer"
 }
 
 destroyed_while_it_notifies() {
 	rm -f /tmp/gone
 	offered peer outlives "$(xl domid other)" /tmp/gone
-	in_domu 10 other "peer flood $ports &"
-	until_true 30 "the flood" grep -q connected /tmp/peer
-	step 60 xl destroy other
+	in_domu 180 other "peer flood $ports &"
+	until_true 120 "the flood" grep -q connected /tmp/peer
+	step 180 xl destroy other
 	touch /tmp/gone
-	over 30
+	over 180
 }

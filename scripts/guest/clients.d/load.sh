@@ -20,8 +20,8 @@ xenstore_transactions() {
 
 ten_tiny() {
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		step 60 xl create -q -e /tmp/tiny.cfg
-		step 60 xl destroy tiny
+		step 180 xl create -q -e /tmp/tiny.cfg
+		step 180 xl destroy tiny
 	done
 }
 
@@ -33,8 +33,8 @@ create_and_destroy() {
 # Until the last byte is back. The paths differ, as a server's offer stays a while.
 bytes_both_ways() {
 	path=/local/domain/$domid/data/bytes$(date +%s)
-	in_domu 10 load "libraries vchan-server 0 $path 5242880 > /dev/null 2>&1 &" || return
-	timeout 120 libraries vchan-client "$domid" "$path" 5242880
+	in_domu 180 load "libraries vchan-server 0 $path 5242880 > /dev/null 2>&1 &" || return
+	timeout 180 libraries vchan-client "$domid" "$path" 5242880
 }
 
 vchan() {
@@ -47,13 +47,13 @@ vchan_round_trips() {
 	domid=$(xl domid load)
 	path=/local/domain/$domid/data/trips
 	for run in 1 2 3 4 5; do
-		in_domu 10 load "libraries vchan-echo 0 $path$run > /dev/null 2>&1 &"
+		in_domu 180 load "libraries vchan-echo 0 $path$run > /dev/null 2>&1 &"
 	done
 	run=0
 	# shellcheck disable=SC2317 # of five()
 	trips() {
 		run=$((run + 1))
-		timeout 120 libraries vchan-trips "$domid" "$path$run" 2000
+		timeout 180 libraries vchan-trips "$domid" "$path$run" 2000
 	}
 	five vchan_round_trips 2000 trips
 }
@@ -62,10 +62,10 @@ events_between_domains() {
 	# shellcheck disable=SC2317 # of five()
 	trips() {
 		offered peer trips "$(xl domid load)" 4000
-		in_domu 10 load "peer echo $ports &"
-		over 120
-		in_domu 10 load "killall peer"
+		in_domu 180 load "peer echo $ports &"
+		over 180
+		in_domu 180 load "killall peer"
 	}
 	five events_between_domains 4000 trips
-	step 60 xl destroy load
+	step 180 xl destroy load
 }

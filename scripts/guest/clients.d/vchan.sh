@@ -8,9 +8,9 @@ socket_proxy_2_MB_in_dom0() {
 	head -c 2097152 /dev/urandom > /tmp/bytes
 	vchan-socket-proxy -m server 0 $path - < /tmp/bytes > /dev/null &
 	server=$!
-	timeout 60 vchan-socket-proxy -m client 0 $path - < /dev/null > /tmp/got &
+	timeout 180 vchan-socket-proxy -m client 0 $path - < /dev/null > /tmp/got &
 	client=$!
-	until_true 60 "the bytes" cmp /tmp/bytes /tmp/got
+	until_true 120 "the bytes" cmp /tmp/bytes /tmp/got
 	kill $server $client
 	rm -f /tmp/bytes /tmp/got
 }
@@ -19,9 +19,9 @@ ten_MB_each_way_in_dom0() {
 	path=/local/domain/0/data/vchan
 	libraries vchan-server 0 $path $SIZE > /tmp/server 2>&1 &
 	server=$!
-	timeout 120 libraries vchan-client 0 $path $SIZE > /tmp/client 2>&1
+	timeout 180 libraries vchan-client 0 $path $SIZE > /tmp/client 2>&1
 	client=$?
-	ended $server 10 "the server" || client=1
+	ended $server 120 "the server" || client=1
 	cat /tmp/server /tmp/client
 	[ $client = 0 ] && [ "$(cat /tmp/server /tmp/client | sed 's/.*sum //' | sort -u | wc -l)" = 1 ]
 }
@@ -29,10 +29,10 @@ ten_MB_each_way_in_dom0() {
 ten_MB_each_way_with_a_domU() {
 	linux_domu vchan
 	path=/local/domain/$(xl domid vchan)/data/vchan
-	timeout 120 libraries vchan-client "$(xl domid vchan)" "$path" $SIZE > /tmp/client 2>&1 &
+	timeout 180 libraries vchan-client "$(xl domid vchan)" "$path" $SIZE > /tmp/client 2>&1 &
 	client=$!
-	in_domu 120 vchan "libraries vchan-server 0 $path $SIZE" > /tmp/server || fail "the domU's: $(cat /tmp/server /tmp/client)"
-	ended $client 30 "the client"
+	in_domu 180 vchan "libraries vchan-server 0 $path $SIZE" > /tmp/server || fail "the domU's: $(cat /tmp/server /tmp/client)"
+	ended $client 120 "the client"
 	status=$?
 	cat /tmp/server /tmp/client
 	[ $status = 0 ] && [ "$(cat /tmp/server /tmp/client | sed 's/.*sum //' | sort -u | wc -l)" = 1 ]
@@ -42,18 +42,18 @@ ten_MB_each_way_with_a_domU() {
 the_other_end_of_what_is_killed_ends() {
 	domid=$(xl domid vchan)
 	path=/local/domain/$domid/data/killed
-	in_domu 30 vchan "libraries vchan-echo 0 $path & echo \$! > /tmp/pid"
+	in_domu 180 vchan "libraries vchan-echo 0 $path & echo \$! > /tmp/pid"
 	libraries vchan-trips "$domid" "$path" 100000000 > /tmp/client 2>&1 &
 	client=$!
 	sleep 2
-	in_domu 30 vchan "kill -9 \$(cat /tmp/pid)"
-	ended $client 30 "the client of the killed server" && fail "it ended as if all had come"
-	in_domu 30 vchan "libraries vchan-echo 0 $path.2 & echo \$! > /tmp/pid"
+	in_domu 180 vchan "kill -9 \$(cat /tmp/pid)"
+	ended $client 120 "the client of the killed server" && fail "it ended as if all had come"
+	in_domu 180 vchan "libraries vchan-echo 0 $path.2 & echo \$! > /tmp/pid"
 	libraries vchan-trips "$domid" "$path.2" 100000000 > /tmp/client 2>&1 &
 	client=$!
 	sleep 2
 	kill -9 $client
-	in_domu 40 vchan "for i in \$(seq 30); do [ -d /proc/\$(cat /tmp/pid) ] || break; sleep 1; done; [ \$i -lt 30 ]" ||
+	in_domu 180 vchan "for i in \$(seq 30); do [ -d /proc/\$(cat /tmp/pid) ] || break; sleep 1; done; [ \$i -lt 30 ]" ||
 		fail "the server goes on"
-	step 60 xl destroy vchan
+	step 180 xl destroy vchan
 }

@@ -4,13 +4,13 @@ CLAIMS="the_store_is_told_that_a_domain_ends xentrace xen_lowmemd xenwatchdogd"
 # VIRQ_DOM_EXC
 the_store_is_told_that_a_domain_ends() {
 	tiny_config ends
-	step 60 xl create -q -e /tmp/ends.cfg
+	step 180 xl create -q -e /tmp/ends.cfg
 	# Of the two events one is the watch's own.
-	timeout 60 xenstore watch -n 2 @releaseDomain > /tmp/watched 2>&1 &
+	timeout 180 xenstore watch -n 2 @releaseDomain > /tmp/watched 2>&1 &
 	watcher=$!
-	until_true 30 "the watch" grep -q . /tmp/watched
-	step 60 xl destroy ends
-	ended $watcher 30 "the watch of @releaseDomain"
+	until_true 120 "the watch" grep -q . /tmp/watched
+	step 180 xl destroy ends
+	ended $watcher 120 "the watch of @releaseDomain"
 }
 
 # VIRQ_TBUF
@@ -26,10 +26,10 @@ holds_a_virq() {
 	"$@" &
 	pid=$!
 	# shellcheck disable=SC2016 # the other shell's
-	until_true 10 "the VIRQ of $*" sh -c '[ "$(lsevtchn 0 | grep -c VIRQ)" = $0 ]' $((before + 1))
+	until_true 120 "the VIRQ of $*" sh -c '[ "$(lsevtchn 0 | grep -c VIRQ)" = $0 ]' $((before + 1))
 	kill $pid
 	# shellcheck disable=SC2016 # the other shell's
-	until_true 10 "its end" sh -c '[ "$(lsevtchn 0 | grep -c VIRQ)" = $0 ]' "$before"
+	until_true 120 "its end" sh -c '[ "$(lsevtchn 0 | grep -c VIRQ)" = $0 ]' "$before"
 }
 
 # VIRQ_ENOMEM
@@ -38,7 +38,7 @@ xen_lowmemd() {
 }
 
 xenwatchdogd() {
-	step 10 /job.d/toolstack/bin/xenwatchdogd 30 10
+	step 180 /job.d/toolstack/bin/xenwatchdogd 30 10
 	sleep 1
 	killall -USR1 xenwatchdogd
 }

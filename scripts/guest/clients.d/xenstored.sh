@@ -2,15 +2,15 @@
 CLAIMS="load_test watches_by_the_thousand transactions live_update_keeps_the_file serves_after_it"
 
 load_test() {
-	step 120 test-xenstore -t 1
+	step 180 test-xenstore -t 1
 }
 
 watches_by_the_thousand() {
-	step 60 libraries watches 2000
+	step 180 libraries watches 2000
 }
 
 transactions() {
-	step 60 libraries transactions 200
+	step 180 libraries transactions 200
 }
 
 # file_of PID: the number that it has the device's file by, and what the kernel calls
@@ -27,7 +27,7 @@ file_of() {
 live_update_keeps_the_file() {
 	pid=$(cat /run/xen/xenstored.pid)
 	before=$(file_of "$pid") ports=$(lsevtchn 0)
-	step 60 xenstore-control live-update /job.d/toolstack/bin/xenstored
+	step 180 xenstore-control live-update /job.d/toolstack/bin/xenstored
 	after=$(file_of "$pid")
 	echo "before: $before; after: $after"
 	[ -n "$before" ] || fail "it has not the device"
@@ -36,6 +36,6 @@ live_update_keeps_the_file() {
 }
 
 serves_after_it() {
-	step 30 xenstore read /
-	step 60 libraries transactions 100
+	step 180 xenstore read /
+	step 180 libraries transactions 100
 }
