@@ -6,10 +6,10 @@
 clients_programs() {
 	local dir=$1 name
 	mkdir -p "$dir"
-	for name in libraries peer; do
+	for name in libraries peer terminal; do
 		logged "$dir.log" "building $name" gcc -static -O2 -Wall -Wextra -Werror -D_GNU_SOURCE= \
 			-isystem "$TOP/include/uapi" -o "$dir/$name" "$TOP/scripts/guest/clients.d/$name.c" \
-			-lxenvchan -lxenstore -lxenevtchn -lxengnttab -lxentoolcore -lxentoollog -lpthread
+			-lxenvchan -lxenstore -lxenevtchn -lxengnttab -lxentoolcore -lxentoollog -lpthread -lutil
 	done
 	# Far less than Linux, which makes its creation quick.
 	logged "$dir.log" "building the tiny domU" gcc -nostdlib -static -Wl,--build-id=none \

@@ -8,10 +8,14 @@ a_domU_prints_20000_lines() {
 	seq 20000 | cmp - /tmp/lines
 }
 
-# script gives it the terminal that it asks for.
+# It wants a terminal. What it says comes before and after what is typed.
 xl_console_types_and_is_answered() {
-	(sleep 2; echo "echo sum \$((6 * 7))"; sleep 3; printf '\035') |
-		timeout 180 script -c "xl console printer" /dev/null > /tmp/typed 2>&1
+	(
+		until_true 120 "xl console's attachment" grep -q . /tmp/typed
+		echo "echo sum \$((6 * 7))"
+		until_true 120 "the answer" grep -q 'sum 42' /tmp/typed
+		printf '\035'
+	) | timeout 180 terminal xl console printer > /tmp/typed 2>&1
 	cat /tmp/typed
 	tr -d '\r' < /tmp/typed | grep -qx 'sum 42' || fail "no answer"
 	step 180 xl destroy printer

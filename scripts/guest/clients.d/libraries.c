@@ -231,7 +231,7 @@ static struct libxenvchan *client(int domid, const char *path)
 
 static struct libxenvchan *server(int domid, const char *path)
 {
-	struct libxenvchan *vchan = libxenvchan_server_init(NULL, domid, path, 4096, 4096);
+	struct libxenvchan *vchan = libxenvchan_server_init(NULL, domid, path, 65536, 65536);
 
 	CHECK(vchan);
 	vchan->blocking = 1;

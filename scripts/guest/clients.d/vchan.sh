@@ -3,13 +3,17 @@ CLAIMS="socket_proxy_2_MB_in_dom0 ten_MB_each_way_in_dom0 ten_MB_each_way_with_a
 
 SIZE=10485760
 
+# Either ends when its standard input does, whence that of both waits.
 socket_proxy_2_MB_in_dom0() {
 	path=/local/domain/0/data/proxy
 	head -c 2097152 /dev/urandom > /tmp/bytes
-	vchan-socket-proxy -m server 0 $path - < /tmp/bytes > /dev/null &
+	mkfifo /tmp/in /tmp/none
+	exec 5<> /tmp/in 6<> /tmp/none
+	vchan-socket-proxy -m server 0 $path - < /tmp/in > /dev/null &
 	server=$!
-	timeout 180 vchan-socket-proxy -m client 0 $path - < /dev/null > /tmp/got &
+	vchan-socket-proxy -m client 0 $path - < /tmp/none > /tmp/got &
 	client=$!
+	cat /tmp/bytes >&5
 	until_true 120 "the bytes" cmp /tmp/bytes /tmp/got
 	kill $server $client
 	rm -f /tmp/bytes /tmp/got
