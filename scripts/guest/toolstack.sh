@@ -27,7 +27,8 @@ start_toolstack() {
 	mkdir -p /etc/xen /run /var/log/xen/console /var/lib/xen \
 		"/usr/lib/xen-$(cat toolstack/version)"
 	ln -s /run /var/run
-	mkdir -p /run/xen /run/xenstored /var/lib/xenstored
+	mkdir -p /run/xen /run/xenstored /run/lock /var/lib/xenstored
+	ln -s /run/lock /var/lock
 	ln -s /job.d/toolstack/lib /lib64
 	ln -s /job.d/toolstack/bin "/usr/lib/xen-$(cat toolstack/version)/bin"
 	echo 'autoballoon="off"' > /etc/xen/xl.conf

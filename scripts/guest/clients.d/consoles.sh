@@ -8,12 +8,12 @@ a_domU_prints_20000_lines() {
 	seq 20000 | cmp - /tmp/lines
 }
 
-# It wants a terminal. What it says comes before and after what is typed.
+# It wants a terminal, and Ctrl-] is its end.
 xl_console_types_and_is_answered() {
+	answer=/tmp/typed
 	(
-		until_true 120 "xl console's attachment" grep -q . /tmp/typed
-		echo "echo sum \$((6 * 7))"
-		until_true 120 "the answer" grep -q 'sum 42' /tmp/typed
+		echo "100 echo sum \$((6 * 7))"
+		until_true 120 "the answer" grep -q 'sum 42' $answer
 		printf '\035'
 	) | timeout 180 terminal xl console printer > /tmp/typed 2>&1
 	cat /tmp/typed
