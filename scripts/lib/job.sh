@@ -45,6 +45,9 @@ chosen_programs() {
 		say "evtchn_fail_test is left out: --kernel debug has it"
 		out+='|fail'
 	fi
+	if [ "$MACHINE" = arm64 ]; then
+		say "evtchn_test_32 is left out: it is built for x86 alone"
+	fi
 	if [ "$SMP" = 1 ]; then
 		say "evtchn_move_test is left out: it wants --smp 2"
 		out+='|move'
@@ -85,6 +88,9 @@ prepare_job() {
 		cp "$out/drivers/xen/xen-evtchn-kunit.ko" "$folder/"
 		cp "$out"/lib/kunit/kunit.ko "$folder/" 2> /dev/null || true # or built in
 		cp "$TOP/scripts/guest/kunit" "$run/job"
+	elif [ -n "$DOM0LESS" ]; then
+		folder=$run/files
+		dom0less_job "$run" "$patched"
 	elif [ -n "$RESTORE" ]; then
 		folder=$run/files
 		build_selftests "$patched" "$out"
