@@ -264,20 +264,6 @@ TEST_F(inside, answers_200_times_each_way)
 		ASSERT_EQ(0, ev_ping(self->fd, self->peer_fd, &self->pair));
 }
 
-TEST_F(inside, who_has_a_port_is_told_and_keeps_it)
-{
-	int port = ev_bind_unbound(self->fd, EV_SELF);
-
-	ASSERT_GT(port, 0);
-	/* Static or not. */
-	EXPECT_EQ(-EISCONN, ev_bind_static(self->fd, self->pair.a));
-	EXPECT_EQ(-EBUSY, ev_bind_static(self->peer_fd, self->pair.a));
-	EXPECT_EQ(-EISCONN, ev_bind_static(self->fd, port));
-	EXPECT_EQ(-EBUSY, ev_bind_static(self->peer_fd, port));
-	EXPECT_EQ(0, ev_notify(self->fd, port));
-	EXPECT_EQ(0, ev_ping(self->fd, self->peer_fd, &self->pair));
-}
-
 TEST_F(inside, port_that_does_not_exist_is_refused)
 {
 	int port = ev_bind_unbound(self->fd, EV_SELF);
@@ -299,6 +285,21 @@ TEST_F(inside, restricted_file_takes_none)
 	EXPECT_EQ(-EACCES, ev_bind_static(self->fd, self->pair.a));
 	EXPECT_EQ(0, ev_bind_static(self->peer_fd, self->pair.a));
 	EXPECT_EQ(0, ev_ping(self->peer_fd, self->peer_fd, &self->pair));
+}
+
+/* The last one: it may be the end of a kernel that gives a port to two. */
+TEST_F(inside, who_has_a_port_is_told_and_keeps_it)
+{
+	int port = ev_bind_unbound(self->fd, EV_SELF);
+
+	ASSERT_GT(port, 0);
+	/* Whether that is static or not. */
+	EXPECT_EQ(-EISCONN, ev_bind_static(self->fd, self->pair.a));
+	EXPECT_EQ(-EBUSY, ev_bind_static(self->peer_fd, self->pair.a));
+	EXPECT_EQ(-EISCONN, ev_bind_static(self->fd, port));
+	EXPECT_EQ(-EBUSY, ev_bind_static(self->peer_fd, port));
+	EXPECT_EQ(0, ev_notify(self->fd, port));
+	EXPECT_EQ(0, ev_ping(self->fd, self->peer_fd, &self->pair));
 }
 
 /*

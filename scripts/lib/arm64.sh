@@ -8,17 +8,19 @@
 
 # arm64_options: which others go with it, and what is different for it.
 arm64_options() {
-	local kind="x86's PVH dom0, and arm64 has one kind of dom0: leave it out"
-	[ "$DOM0" != pvh ] || usage_error "--pvh is $kind"
-	[ "$KERNEL" = plain ] || usage_error "--arch arm64 has the plain kernel alone, no --kernel $KERNEL"
-	[ -z "$KUNIT" ] || usage_error "--kunit tests on x86 what is the same on arm64: no --arch"
+	[ "$KERNEL" = plain ] || usage_error "--arch arm64 has the plain kernel alone: no --kernel $KERNEL"
+	[ "$DOM0" != pvh ] || usage_error "--arch arm64 has one kind of dom0: no --pvh"
+	[ -z "$KUNIT" ] || usage_error "--kunit is for x86: no --arch arm64"
 	[ -z "$RESTORE$BUSY" ] || usage_error "--restore and --busy have Xen's toolstack for x86 alone: no --arch arm64"
 	[ -z "$ICOUNT" ] || usage_error "--icount counts x86's instructions: no --arch arm64"
 	[ -z "$DELAY" ] || usage_error "--delay has a module for x86 alone: no --arch arm64"
-	[ "$QEMU_WHICH" = system ] || usage_error "--arch arm64 has the system's QEMU alone: --qemu system"
+	[ "$QEMU_WHICH" = system ] || usage_error "--arch arm64 has the system's QEMU alone: no --qemu $QEMU_WHICH"
+	[ ${#JOB[@]} = 0 ] || ! readelf -h "${JOB[0]}" 2> /dev/null | grep -qE 'X86-64|80386' ||
+		usage_error "${JOB[0]} is for x86; clang --target=aarch64-linux-gnu makes one for --arch arm64"
 	MACHINE=arm64 DOM0=arm64
-	# Which is what Xen calls a dom0 that powers off there.
-	CRASH=${CRASH/|halted/}
+	# There, Xen calls a dom0 halted that powers off, and one that panicked reboots.
+	CRASH="${CRASH/|halted/}|Hardware Dom0 shutdown: rebooting"
+	SPLAT+='|Call trace:|Internal error: '
 	if [ -n "$DOM0LESS" ]; then
 		[ -z "${ONLY[*]}$SHELL_GUEST${JOB[*]}" ] ||
 			usage_error "--dom0less has a program of its own, in all domains: no --only, --shell or program"
