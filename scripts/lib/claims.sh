@@ -27,6 +27,7 @@ example         the page's example, from its text, compiles and does what it say
 program         run -- FILE: output, exit status and arguments come through unchanged
 crash           run tells a crashed guest, with its last words
 hang            run tells a hung guest
+domus           run counts what domUs say on Xen's console, and tells which did not end
 refusals        run refuses what it cannot do, with the next step
 kunit           the KUnit tests pass, as modules under Xen and by kunit.py without it
 "
