@@ -3,7 +3,8 @@
 # the system's lists and sources are read, never changed, and nothing fetched
 # here is ever installed.
 
-APT=$CACHE/apt
+# Another architecture's packages have a state of their own (see arm64_state()).
+APT=$CACHE/apt APT_ARCH=amd64
 
 # apt_private TOOL ARGUMENT…: apt with that state. It reads a suite of any age:
 # expired() decides whether the suite counts, the same on every system.
@@ -13,8 +14,8 @@ apt_private() {
 	"$tool" -q -oDir::Etc::SourceList="${APT_SOURCES:-$APT/sources.list}" \
 		-oDir::Etc::SourceParts=/dev/null -oDir::State::Lists="$APT/lists" \
 		-oDir::Cache="$APT/cache" -oDir::Cache::pkgcache=pkgcache.bin \
-		-oDir::Cache::srcpkgcache=srcpkgcache.bin -oAPT::Architecture=amd64 \
-		-oAPT::Architectures=amd64 -oAPT::Sandbox::User= \
+		-oDir::Cache::srcpkgcache=srcpkgcache.bin -oAPT::Architecture="$APT_ARCH" \
+		-oAPT::Architectures="$APT_ARCH" -oAPT::Sandbox::User= \
 		-oAcquire::Check-Valid-Until=false -oAcquire::Check-Date=false \
 		-oAcquire::Retries=1 -oAcquire::http::Timeout=30 "$@"
 }

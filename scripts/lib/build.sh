@@ -1,5 +1,29 @@
 # shellcheck shell=bash
-# Kernel, drivers, selftests and the guest's initial file system.
+# Kernel, drivers and selftests.
+
+. "$TOP/scripts/lib/initramfs.sh"
+
+# The guest's machine, x86 or arm64, what make wants for it (see arm64_options()), and
+# its compiler of programs.
+: "${MACHINE:=x86}"
+CROSS=() TARGET_CC=(gcc) TARGET_LDFLAGS=(-static)
+
+# need_clang: sets llvm to the suffix of the newest clang, Debian's default being older
+# than what the kernel wants. No cross gcc: its packages throw gcc-multilib out.
+need_clang() {
+	llvm=$(apt-cache pkgnames clang- | sed -n 's/^clang\(-[0-9]*\)$/\1/p' | sort -V | tail -1)
+	need_tools "clang$llvm" "clang$llvm" "ld.lld$llvm" "lld$llvm" "llvm-objcopy$llvm" "llvm$llvm" "$@"
+}
+
+# need_cross: that, and what programs for arm64 are linked with.
+need_cross() {
+	local version
+	need_tools
+	version=$(gcc -dumpversion)
+	need_clang /usr/aarch64-linux-gnu/lib/libc.a libc6-dev-arm64-cross \
+		"/usr/lib/gcc-cross/aarch64-linux-gnu/$version/libgcc.a" \
+		"libgcc-$version-dev-arm64-cross" "$@"
+}
 
 kmake() {
 	local tree=$1 out=$2
@@ -7,23 +31,26 @@ kmake() {
 	build_folder "$tree" "$out"
 	make -C "$tree" O="$out" -j"$JOBS" CC="ccache gcc" HOSTCC="ccache gcc" \
 		LOCALVERSION= KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=evtchn \
-		KBUILD_BUILD_HOST=guest "$@"
+		KBUILD_BUILD_HOST=guest "${CROSS[@]}" "$@"
 }
 
 # fragment VERSION FILE…: rows OPTION=VALUE and who needs it, from configuration
 # fragments for a kernel of that version. In these a line "# For: WHO" above
 # options, up to the next empty line, names the driver or the tests that cannot do
 # without. Behind an option, "# to 7.2" names the last kernel that has it, and
-# "# of the series" says that a stock kernel has not got it.
+# "# of the series" says that a stock kernel has not got it. A line "# On: ARCH"
+# above options, up to the next empty line, leaves them to that MACHINE.
 fragment() {
 	local version=$1
 	shift
-	awk -v version="$version" -v stock="${STOCK:-}" '
+	awk -v version="$version" -v stock="${STOCK:-}" -v machine="$MACHINE" '
 		function older(a, b, x, y) {
 			split(a, x, "."); split(b, y, ".")
 			return x[1] + 0 < y[1] + 0 || (x[1] + 0 == y[1] + 0 && x[2] + 0 < y[2] + 0)
 		}
-		FNR == 1 || /^$/ { who = "" }
+		FNR == 1 || /^$/ { who = on = "" }
+		/^# On: / { on = $3 }
+		on && on != machine { next }
 		/^# For: / { who = substr($0, 8) }
 		stock && / # of the series$/ { next }
 		/^CONFIG_/ && !(/ # to / && older($NF, version)) {
@@ -73,14 +100,23 @@ configure() {
 	[ ! -s "$out/.warnings" ] || say "warning: $(cat "$out/.warnings")"
 }
 
-# build_kernel TREE OUT FRAGMENT…: bzImage, and the driver if it is a module.
+# kernel_image OUT: what boots.
+kernel_image() {
+	case $MACHINE in
+	x86) echo "$1/arch/x86/boot/bzImage" ;;
+	arm64) echo "$1/arch/arm64/boot/Image" ;;
+	esac
+}
+
+# build_kernel TREE OUT FRAGMENT…: the image, and the driver if it is a module.
 build_kernel() {
-	local tree=$1 out=$2
+	local tree=$1 out=$2 image
+	image=$(kernel_image "$out")
 	build_folder "$tree" "$out"
 	configure "$@"
 	have_space "$CACHE" 1 "building a kernel"
 	[ -e "$out/vmlinux" ] || say "building the kernel, some 6 minutes on 2 cores"
-	logged "$out.log" "building the kernel" kmake "$tree" "$out" bzImage modules
+	logged "$out.log" "building the kernel" kmake "$tree" "$out" "${image##*/}" modules
 	say "kernel and driver are built"
 }
 
@@ -133,7 +169,9 @@ delay() {
 # machinery, into OUT.kselftest; their modules are for the kernel in OUT, which may
 # be of another tree.
 build_selftests() {
-	local tree=$1 out=$2 dir headers=$CACHE/build/${1##*/}.headers
+	local tree=$1 out=$2 dir headers
+	headers=$CACHE/build/${1##*/}.headers
+	[ "$MACHINE" = x86 ] || headers+=-$MACHINE
 	say "building the selftests"
 	logged "$headers.log" "installing the user headers" kmake "$tree" "$headers" headers
 	dir=$out.kselftest
@@ -143,50 +181,10 @@ build_selftests() {
 	logged "$out.kselftest.log" "building the selftests" \
 		make -C "$tree/tools/testing/selftests" -j"$JOBS" TARGETS=xen \
 		O="$dir.build" KHDR_INCLUDES="-isystem $headers/usr/include" \
-		CC="ccache gcc" LDFLAGS=-static INSTALL_PATH="$dir" FORCE_TARGETS=1 \
-		KDIR="$out" install
+		INSTALL_PATH="$dir" FORCE_TARGETS=1 KDIR="$out" "${CROSS[@]}" \
+		CC="ccache ${TARGET_CC[*]}" LDFLAGS="${TARGET_LDFLAGS[*]}" install
 	# Beside the modules themselves, what they were made of.
 	find "$dir" -path '*/test_modules/*' -type f ! -name '*.ko' -delete
 	grep -q '^xen:' "$dir/kselftest-list.txt" ||
 		die "no selftest was built" -- "see $out.kselftest.log"
-}
-
-# guest_program TREE NAME FILE: compiles scripts/guest/NAME.c, with the helpers that
-# the selftests of TREE have.
-guest_program() {
-	local tests=$1/tools/testing/selftests/xen
-	logged "$3.log" "building $2" gcc -static -O2 -Wall -Wextra -Wno-unused-parameter -Werror \
-		-D_GNU_SOURCE= -isystem "$TOP/include/uapi" -I "$tests" \
-		-o "$3" "$TOP/scripts/guest/$2.c" "$tests/common.c" -lpthread
-}
-
-# make_initramfs OUT FILE DIR-OR-NOTHING…: writes FILE.gz from busybox, our
-# init, /job from the file JOB, the module MODULE if any, and FOLDER as /job.d.
-make_initramfs() {
-	local gen=$1 image=$2 job=$3 module=$4 folder=$5 list=$2.list dir path
-	local portcat=$CACHE/guest/portcat
-	mkdir -p "$CACHE/guest"
-	if [ "$TOP/scripts/guest/portcat.c" -nt "$portcat" ]; then
-		gcc -O2 -Wall -Werror -static -o "$portcat" "$TOP/scripts/guest/portcat.c" ||
-			die "cannot build scripts/guest/portcat.c" -- "see above"
-	fi
-	{
-		for dir in bin dev lib proc root sys tmp; do echo "dir /$dir 755 0 0"; done
-		echo "nod /dev/console 600 0 0 c 5 1"
-		echo "file /bin/busybox /bin/busybox 755 0 0"
-		echo "slink /bin/sh busybox 777 0 0"
-		echo "file /bin/portcat $portcat 755 0 0"
-		echo "file /init $TOP/scripts/guest/init 755 0 0"
-		echo "file /job $job 755 0 0"
-		[ -z "$module" ] || echo "file /lib/xen-evtchn.ko $module 644 0 0"
-		if [ -n "$folder" ]; then
-			(cd "$folder" && find . -type d | sort) | while read -r path; do
-				echo "dir /job.d/${path#./} 755 0 0"
-			done
-			(cd "$folder" && find . -type f | sort) | while read -r path; do
-				echo "file /job.d/${path#./} $folder/$path 755 0 0"
-			done
-		fi
-	} | sed 's,/job.d/\. ,/job.d ,' > "$list"
-	"$gen" "$list" | gzip -1 > "$image"
 }

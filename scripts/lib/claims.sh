@@ -27,6 +27,7 @@ example         the page's example, from its text, compiles and does what it say
 program         run -- FILE: output, exit status and arguments come through unchanged
 crash           run tells a crashed guest, with its last words
 hang            run tells a hung guest
+domus           run counts what domUs say on Xen's console, and tells which did not end
 refusals        run refuses what it cannot do, with the next step
 kunit           the KUnit tests pass, as modules under Xen and by kunit.py without it
 "
@@ -50,6 +51,8 @@ guest-xen       --xen newest
 guest-threadirqs --append threadirqs --only evtchn_test --only evtchn_storm_test --only evtchn_move_test
 guest-irqpoll   --append irqpoll --only evtchn_test --only evtchn_storm_test --only evtchn_move_test
 guest-busy      --busy
+guest-arm64     --arch arm64
+guest-dom0less  --arch arm64 --dom0less
 guest-6.12      --base 6.12 --only evtchn_test
 stock-pv        --stock --only evtchn_test
 "
@@ -70,6 +73,9 @@ guest-pv-1      --smp 1
 guest-all-2l    --fifo 0
 guest-pvh-2l    --pvh --smp 1 --fifo 0
 stock-pv-2l     --stock --only evtchn_test --fifo 0
+stock-arm64     --arch arm64 --stock --only evtchn_test
+guest-arm64-xen --arch arm64 --xen newest
+guest-dom0less-x --arch arm64 --dom0less --xen newest
 stock-6.12      --stock --only evtchn_test --base 6.12
 stock-pvh       --stock --only evtchn_test --pvh --smp 1
 stock-pvh-2l    --stock --only evtchn_test --pvh --smp 1 --fifo 0

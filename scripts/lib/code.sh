@@ -134,13 +134,6 @@ variant() {
 	[ -e "$out/drivers/xen/evtchn/core.o" ] || failed "$name: nothing was built"
 }
 
-# need_clang: sets llvm to the suffix of the newest clang, Debian's default being older
-# than what the kernel wants. No cross gcc: its packages throw gcc-multilib out.
-need_clang() {
-	llvm=$(apt-cache pkgnames clang- | sed -n 's/^clang\(-[0-9]*\)$/\1/p' | sort -V | tail -1)
-	need_tools "clang$llvm" "clang$llvm" "ld.lld$llvm" "lld$llvm" "llvm-objcopy$llvm" "llvm$llvm" "$@"
-}
-
 check_variants() {
 	local llvm
 	need_clang
@@ -156,9 +149,7 @@ check_variants() {
 # The selftests and their modules for arm64, which has static event channels.
 check_arm64() {
 	local llvm tree out dir=$LOGS/arm64 option program arguments
-	need_clang /usr/aarch64-linux-gnu/lib/libc.a libc6-dev-arm64-cross \
-		"/usr/lib/gcc-cross/aarch64-linux-gnu/$(gcc -dumpversion)/libgcc.a" \
-		"libgcc-$(gcc -dumpversion)-dev-arm64-cross"
+	need_cross
 	tree=$(newest_tree)
 	out=$CACHE/test/arm64
 	rm -rf "$dir"

@@ -73,5 +73,10 @@ check_refusals() {
 	refused 'is not static' -- "$(command -v gcc)"
 	refused 'there is no selftest' --only nonsense
 	refused 'begins with nonsense; they are' --only evtchn_storm_test:nonsense
+	refused 'wants x86 or arm64' --arch nonsense
+	refused 'one kind of dom0' --arch arm64 --pvh
+	refused 'the plain kernel alone' --arch arm64 --kernel debug
+	refused 'wants --arch arm64' --dom0less
+	refused 'a program of its own' --arch arm64 --dom0less --only evtchn_test
 	XEN_EVTCHN_CACHE=/proc/nowhere refused 'cannot create|No such file' --fetch-only
 }

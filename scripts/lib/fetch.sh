@@ -102,9 +102,9 @@ xen_version() {
 # system's own, a version such as 4.20, or the newest. The package is not
 # installed: that would change the machine's boot loader.
 fetch_xen() {
-	local which=$1 rows row package version suite deb
+	local which=$1 rows row package version suite deb file
 	apt_refresh
-	rows=$(versions "xen-hypervisor-[0-9.]+-amd64")
+	rows=$(versions "xen-hypervisor-[0-9.]+-$APT_ARCH")
 	case $which in
 	newest) row=${rows%%$'\n'*} ;;
 	system)
@@ -112,7 +112,7 @@ fetch_xen() {
 			'!done && index(" " here, " " $3 " ") { print; done = 1 }' <<< "$rows")
 		[ -n "$row" ] || row=${rows%%$'\n'*}
 		;;
-	*) row=$(grep -m1 "^xen-hypervisor-${which//./\\.}-amd64 " <<< "$rows" || true) ;;
+	*) row=$(grep -m1 "^xen-hypervisor-${which//./\\.}-$APT_ARCH " <<< "$rows" || true) ;;
 	esac
 	[ -n "$row" ] ||
 		die "no suite of Debian has Xen $which" \
@@ -127,7 +127,10 @@ fetch_xen() {
 	mkdir -p "$XEN"
 	dpkg -x "$deb" "$XEN/deb"
 	echo "$suite" > "$XEN/suite"
-	gunzip -c "$XEN"/deb/boot/xen-*-amd64.gz > "$XEN/xen.new"
+	# x86's is compressed, and arm64's is not.
+	file=$(compgen -G "$XEN/deb/boot/xen-*-$APT_ARCH.gz" || compgen -G "$XEN/deb/boot/xen-*-$APT_ARCH") ||
+		die "there is no hypervisor in $deb" -- "mend fetch_xen() in scripts/lib/fetch.sh"
+	gzip -dcf "$file" > "$XEN/xen.new"
 	mv "$XEN/xen.new" "$XEN/xen"
 	rm -rf "$XEN/deb" "$deb"
 }

@@ -75,6 +75,27 @@ check_hang() {
 	grep -qx before "$LOGS/hang.out" || failed "what it printed before was lost"
 }
 
+# domus OUTCOME LINE…: whether a run of --dom0less whose dom0 ended well ends so if Xen's
+# console has these lines.
+domus() {
+	local want=$1 run=$LOGS/domus OUTCOME='exit 0'
+	shift
+	rm -rf "$run" && mkdir -p "$run"
+	printf '%s\r\n' "$@" > "$run/console"
+	gather_domus "$run"
+	[ "$OUTCOME" = "$want" ] || failed "$OUTCOME, not $want, from: $*"
+}
+
+check_domus() {
+	. "$TOP/scripts/lib/arm64.sh"
+	domus 'exit 0' '(XEN) DOM1: @0x310 # ok 1 a.b' '(XEN) DOM1: @0x311 exit 0' '[  1.0] du(XEN) DOM2: @0x311 exit 0'
+	[ "$(cat "$LOGS/domus/out")" = '# ok 1 a.b' ] || failed "a domU's result was lost"
+	domus 'exit 0' '(XEN) (d2) @0x311 exit 0' '(XEN) (d1) @0x311 exit 0'
+	domus 'exit 1' '(XEN) DOM1: @0x311 exit 1' '(XEN) DOM2: @0x311 exit 0'
+	domus 'domain 2' '(XEN) DOM1: @0x311 exit 0' '(XEN) DOM2: @0x310 # ok 1 a.b' '(XEN) DOM2: @0x311 alive'
+	domus 'domain 1' '(XEN) DOM2: @0x311 exit 0'
+}
+
 # A guest that waits is left alone; one whose machine stands still is told. Both at
 # once, as neither does a thing.
 check_idle() {

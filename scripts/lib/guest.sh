@@ -31,7 +31,7 @@ accelerator() {
 # corrupted now and then, so that vector registers change under a program
 # (broken heaps, invalid opcodes, XRSTOR #GP, triple faults); and for PVH rdtscp,
 # which Xen cannot emulate there.
-guest_arguments() {
+x86_arguments() {
 	local kernel=$1 run=$2 accel cpu xen linux
 	read -ra accel <<< "$(accelerator)"
 	case ${accel[*]} in
@@ -116,7 +116,7 @@ stands_still() {
 # silent, stopped, died, nodevice or nomodule.
 run_guest() {
 	local kernel=$1 run=$2 qemu started=$SECONDS out_pid err_pid turn=0 said='' quiet=0
-	guest_arguments "$kernel" "$run"
+	"${MACHINE}_arguments" "$kernel" "$run"
 	printf '%q ' "$QEMU" "${qemu_args[@]}" > "$run/command"
 
 	if [ -n "$SHELL_GUEST" ]; then
@@ -147,7 +147,7 @@ run_guest() {
 			OUTCOME=silent
 			! stands_still "$qemu" || OUTCOME=stopped
 		fi
-		[ -z "$OUTCOME" ] || { kill -9 "$qemu"; break; }
+		[ -z "$OUTCOME" ] || { kill -9 "$qemu" 2> /dev/null || true; break; }
 		sleep 0.2
 	done
 	wait "$qemu" 2> /dev/null || true
@@ -181,6 +181,7 @@ explain_outcome() {
 	crashed) last_words "$1"; echo "the guest crashed" ;;
 	hung) last_words "$1"; echo "the guest hung: no end after $TIMEOUT s (--timeout)" ;;
 	nomodule) last_words "$1"; echo "the driver could not be loaded" ;;
+	"domain "*) last_words "$1"; echo "$OUTCOME did not come to its end" ;;
 	nodevice) last_words "$1"; echo "the guest has no /dev/xen/evtchn" ;;
 	silent)
 		last_words "$1"

@@ -45,7 +45,10 @@ chosen_programs() {
 		say "evtchn_fail_test is left out: --kernel debug has it"
 		out+='|fail'
 	fi
-	if [ "$SMP" = 1 ]; then
+	if [ "$MACHINE" = arm64 ]; then
+		say "evtchn_test_32 and evtchn_move_test are left out: the former is built for x86 alone, and of the latter a test takes CPUs away, which this kernel cannot"
+		out+='|move'
+	elif [ "$SMP" = 1 ]; then
 		say "evtchn_move_test is left out: it wants --smp 2"
 		out+='|move'
 	fi
@@ -85,6 +88,9 @@ prepare_job() {
 		cp "$out/drivers/xen/xen-evtchn-kunit.ko" "$folder/"
 		cp "$out"/lib/kunit/kunit.ko "$folder/" 2> /dev/null || true # or built in
 		cp "$TOP/scripts/guest/kunit" "$run/job"
+	elif [ -n "$DOM0LESS" ]; then
+		folder=$run/files
+		dom0less_job "$run" "$patched"
 	elif [ -n "$RESTORE" ]; then
 		folder=$run/files
 		build_selftests "$patched" "$out"

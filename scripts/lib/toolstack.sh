@@ -128,7 +128,7 @@ restore_folder() {
 # domu_kernel FOLDER OUT: the toolstack, and what any domU boots.
 domu_kernel() {
 	mkdir -p "$1/domu"
-	cp "$2/arch/x86/boot/bzImage" "$1/domu/kernel"
+	cp "$(kernel_image "$2")" "$1/domu/kernel"
 	echo "console=hvc0 panic=-1 loglevel=8 xen.fifo_events=$FIFO${APPEND:+ $APPEND}" > "$1/domu/cmdline"
 	cp -r "$XEN/toolstack" "$TOP/scripts/guest/toolstack.sh" "$1/"
 }
