@@ -56,11 +56,11 @@ sorted_errors() {
 
 # quiet RUN-LOG: dies if the kernel said anything in that run.
 quiet() {
-	local run words
-	run=$(sed -n 's/.*; log in //p' "$1" | tail -n 1)
-	[ -s "$run/console" ] || failed "no console of the run in $1"
-	words=$(. "$TOP/scripts/lib/guest.sh"; . "$TOP/scripts/lib/verdict.sh"; splats "$run")
-	[ -z "$words" ] || failed "the kernel complained: $words; all of it is in $run/console"
+	local log words
+	log=$(sed -n 's/.*; log in //p' "$1" | tail -n 1)
+	[ -s "$log/console" ] || failed "no console of the run in $1"
+	words=$(. "$TOP/scripts/lib/guest.sh"; . "$TOP/scripts/lib/verdict.sh"; splats "$log")
+	[ -z "$words" ] || failed "the kernel complained: $words; all of it is in $log/console"
 }
 
 # guest_fuzz NAME OPTION...: a run that prints KTAP; each test of it must pass.
@@ -71,8 +71,9 @@ guest_fuzz() {
 	grep -aE '^(# |ok |not ok |1\.\.)' "$log"
 	quiet "$log"
 	planned=$(sed -n 's/^1\.\.//p' "$log" | awk '{ n += $1 } END { print n + 0 }')
-	[ "$planned" -gt 0 ] && [ "$(grep -acE '^ok ' "$log")" = "$planned" ] ||
+	if [ "$planned" = 0 ] || [ "$(grep -acE '^ok ' "$log")" != "$planned" ]; then
 		failed "$planned tests were planned: see $log"
+	fi
 }
 
 check_grammar() {
@@ -84,7 +85,7 @@ check_grammar() {
 	"$FUZZ/grammar.py" consts "$(readlink -f "$CACHE/src/newest")" "$text" > "$dir/consts"
 	diff -u "$text.const" "$dir/consts" ||
 		failed "scripts/fuzz/grammar.py consts KERNEL $text > $text.const"
-	"$FUZZ/grammar.py" errors "$text" | sed -n 's/^ioctl\$IOCTL/IOCTL/p' | sorted_errors > "$dir/errors"
+	"$FUZZ/grammar.py" errors "$text" | sed -n 's/^ioctl.IOCTL/IOCTL/p' | sorted_errors > "$dir/errors"
 	page_errors | diff -u - "$dir/errors" || failed "the page's errors are not the description's"
 	guest_fuzz grammar -- "$dir/fuzz" $GRAMMAR_SEED $GRAMMAR_CALLS
 }
