@@ -74,6 +74,8 @@ guest_fuzz() {
 	if [ "$planned" = 0 ] || [ "$(grep -acE '^ok ' "$log")" != "$planned" ]; then
 		failed "$planned tests were planned: see $log"
 	fi
+	[[ $* != *'--kernel debug'* ]] || grep -q '^ok .* kmemleak finds nothing' "$log" ||
+		failed "leaks were not looked for: see $log"
 }
 
 check_grammar() {
