@@ -278,7 +278,8 @@ static struct made fill_pointer(struct thread *t, struct prepared *p, const stru
 				char *at)
 {
 	const struct type *elem = type->elem;
-	char *bad[] = { NULL, p->hole, p->hole - 2, (char *)~0xfffffUL };
+	/* Nothing, what is not mapped, what is partly so, and the kernel's. */
+	char * const bad[] = { NULL, p->hole, p->hole - 2, (char *)~0xfffffUL };
 	struct made made = { .count = 1 };
 	size_t room = p->used < ARENA / 2 ? ARENA / 2 - p->used : 0;
 	char *to;
@@ -652,9 +653,12 @@ int main(int argc, char **argv)
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	before = count_ports();
 	/* As a domain's configuration makes them: some are pairs. */
-	for (i = 0; i < STATIC; i++)
-		static_ports[i] = i % 4 == 3 ? ev_xen_bind_interdomain(EV_SELF, static_ports[i - 1]) :
-					       ev_xen_alloc_unbound(EV_SELF);
+	for (i = 0; i < STATIC; i++) {
+		if (i % 4 == 3)
+			static_ports[i] = ev_xen_bind_interdomain(EV_SELF, static_ports[i - 1]);
+		else
+			static_ports[i] = ev_xen_alloc_unbound(EV_SELF);
+	}
 	while (strcmp(resources[port_resource].name, "evtchn_port"))
 		port_resource++;
 	signal(SIGIO, on_signal);
