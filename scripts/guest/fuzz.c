@@ -147,6 +147,17 @@ static bool is_empty(int resource)
 	return is_fd(resource) ? !known.open[resource] : !known.count[resource];
 }
 
+/* Nor of what is one, too. */
+static bool there_is_no(int base)
+{
+	int i;
+
+	for (i = 0; i < (int)ARRAY_SIZE(resources); i++)
+		if (is_a(i, base) && !is_empty(i))
+			return false;
+	return true;
+}
+
 static long long odd_number(struct thread *t)
 {
 	static const long long odd[] = { 0, 1, 2, 0x7fffffff, 0x80000000, 0xffffffff, -1 };
@@ -389,6 +400,16 @@ static struct made fill(struct thread *t, struct prepared *p, const struct type 
  * Programs
  */
 
+static bool has_one_fd(const struct call *call)
+{
+	const struct type *field = call->args.fields;
+	int n = 0;
+
+	for (; field < call->args.fields + call->args.nr_fields; field++)
+		n += field->kind == RESOURCE && is_fd(field->resource);
+	return n == 1;
+}
+
 static void execute(struct thread *t, struct prepared *p)
 {
 	const struct call *call = p->call;
@@ -403,7 +424,7 @@ static void execute(struct thread *t, struct prepared *p)
 	shared->made++;
 	shared->result[call - calls][error < ERRORS ? error : ERRORS - 1]++;
 	/* That it is closed is of some interest, but not for long. */
-	if (error == EBADF ? rnd(t, 2) : call->number == SYS_close && rnd(t, 4))
+	if (error == EBADF ? has_one_fd(call) && rnd(t, 2) : call->number == SYS_close && rnd(t, 4))
 		forget(a[0]);
 	if (error)
 		return;
@@ -432,7 +453,7 @@ static void make_resources(struct thread *t, const struct type *args)
 	int i;
 
 	for (i = 0; i < args->nr_fields; i++) {
-		if (args->fields[i].kind != RESOURCE || !is_empty(args->fields[i].resource) ||
+		if (args->fields[i].kind != RESOURCE || !there_is_no(args->fields[i].resource) ||
 		    one_in(t, 8))
 			continue;
 		for (n = 0; n < ARRAY_SIZE(calls); n++) {
@@ -538,10 +559,12 @@ static void program(unsigned int number)
 		keep(&self, port_resource, static_ports[i], -1);
 	/* Each program has its preferences. */
 	for (i = 0; i < (int)ARRAY_SIZE(calls); i++) {
-		self.weight[i] = rnd(&self, 6) * rnd(&self, 6);
+		self.weight[i] = 16 * rnd(&self, 6) * rnd(&self, 6);
 		/* Files live longer so. */
-		if (calls[i].number != SYS_ioctl && calls[i].number != SYS_read &&
-		    calls[i].number != SYS_write)
+		if (calls[i].ret >= 0 && is_fd(calls[i].ret))
+			self.weight[i] /= 16;
+		else if (calls[i].number != SYS_ioctl && calls[i].number != SYS_read &&
+			 calls[i].number != SYS_write)
 			self.weight[i] /= 4;
 		self.sum += self.weight[i];
 	}

@@ -7,7 +7,7 @@ FUZZ=$TOP/scripts/fuzz
 # kernel; how long each of the others runs; and the seed, with which all is made again.
 : "${FUZZ_CALLS:=1000000}" "${FUZZ_SECONDS:=600}" "${FUZZ_SEED:=$(date +%s)}"
 # In the default checks, always the same.
-GRAMMAR_SEED=1 GRAMMAR_CALLS=30000
+GRAMMAR_SEED=1 GRAMMAR_CALLS=60000
 
 # build_fuzz TREE DIR: the generator, with the table of the description.
 build_fuzz() {
