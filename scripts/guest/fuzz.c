@@ -694,7 +694,7 @@ int main(int argc, char **argv)
 			programs[i] = fork();
 			if (!programs[i])
 				program(number);
-			if (!(++number % 1000))
+			if (!(++number % 100))
 				fprintf(stderr, "# %u programs, %ld calls\n", number, shared->made);
 		}
 		/* For programs, and for the children that they left behind. */
