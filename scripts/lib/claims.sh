@@ -39,6 +39,7 @@ idle            run waits for a guest that sleeps 150 s, and tells a machine tha
 LAST_CHECKS="
 defects         each defect: the stock driver fails its test, ours passes it
 sequences       random sequences of operations give the same lines on both drivers
+grammar         the description for syzkaller is the header's and the page's, and random calls of it pass
 bench           no operation costs more than it did, in instructions against stock's
 "
 GUESTS="
@@ -64,6 +65,7 @@ mutants         each of some hundred faults in the driver fails a test, or is to
 coccicheck      coccicheck finds nothing in the driver
 selftest-tar    the selftests run from the archive that gen_tar makes
 alone           each patch of the event core builds and boots with the stock driver behind it
+fuzz            random calls, by the description, stress-ng and trinity: the debug kernel says nothing
 coverage        every line of the driver is run by a test, or has a reason not to be
 distro          Debian's own configuration builds the driver as it built stock's
 hosts           scripts/run works from nothing on the Debian releases that are not this one

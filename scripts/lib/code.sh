@@ -97,7 +97,7 @@ check_spelling() {
 	grep -v '^#' "$tree/scripts/spelling.txt" | grep . | sed 's/||/->/' > "$LOGS/spelling"
 	cd "$TOP" || return
 	printf 'aboslute\n' | codespell -D "$LOGS/spelling" - > /dev/null && failed "codespell takes anything"
-	codespell -D - -D "$LOGS/spelling" -L filp,extraversion \
+	codespell -D - -D "$LOGS/spelling" -L filp,extraversion,inout \
 		README MAINTAINERS.snippet Documentation drivers include tools scripts .ci
 }
 
