@@ -195,8 +195,9 @@ static int outlives(unsigned int domid, const char *file)
 	notify(fd, port);
 	CHECK(!readable(fd, 100));
 	unbind(fd, port);
-	number = offer(fd, SELF);
-	CHECK(number == port);
+	/* Xen takes the lowest that is free. */
+	for (int i = 0; (number = offer(fd, SELF)) != port; i++)
+		CHECK(i < 100);
 	end = connect_to(fd, SELF, number);
 	take(fd, end);
 	notify(fd, end);

@@ -22,14 +22,14 @@ xentrace() {
 
 # binds VIRQ: while it runs dom0 has one VIRQ more, and not when it has ended.
 holds_a_virq() {
-	before=$(lsevtchn 0 | grep -c VIRQ)
-	"$@" &
+	before=$(lsevtchn 0 | grep -c "Virtual IRQ")
+	"$@" > /tmp/holder 2>&1 &
 	pid=$!
 	# shellcheck disable=SC2016 # the other shell's
-	until_true 120 "the VIRQ of $*" sh -c '[ "$(lsevtchn 0 | grep -c VIRQ)" = $0 ]' $((before + 1))
+	until_true 120 "the VIRQ of $*" sh -c '[ "$(lsevtchn 0 | grep -c "Virtual IRQ")" = "$0" ]' $((before + 1))
 	kill $pid
 	# shellcheck disable=SC2016 # the other shell's
-	until_true 120 "its end" sh -c '[ "$(lsevtchn 0 | grep -c VIRQ)" = $0 ]' "$before"
+	until_true 120 "its end" sh -c '[ "$(lsevtchn 0 | grep -c "Virtual IRQ")" = "$0" ]' "$before"
 }
 
 # VIRQ_ENOMEM
