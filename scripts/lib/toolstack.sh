@@ -84,11 +84,13 @@ fetch_device_model() {
 	say "downloading QEMU for domUs and its libraries"
 	(
 		release_of "$suite"
-		packages=$(needed_by "$suite" 'qemu-system-xen|lib([^p]|p[^y]).*' qemu-system-xen)
+		packages=$(needed_by "$suite" 'qemu-system-(xen|data)|lib([^p]|p[^y]).*' qemu-system-xen)
 		# shellcheck disable=SC2086 # one word for each package
 		unpack_packages "$dir" "$suite" $packages
 	)
-	mkdir -p "$dir/bin" "$dir/lib"
+	mkdir -p "$dir/bin" "$dir/lib" "$dir/share/keymaps"
+	# The one of its data that it reads without a screen.
+	cp "$dir"/root/usr/share/qemu/keymaps/en-us "$dir/share/keymaps/"
 	cp "$dir"/root/usr/libexec/xen-qemu-system-i386 "$dir/bin/" ||
 		die "qemu-system-xen has no xen-qemu-system-i386" -- "mend scripts/lib/toolstack.sh"
 	gather_libraries "$dir"

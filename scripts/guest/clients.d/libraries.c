@@ -278,6 +278,8 @@ static int vchan_trips(int domid, const char *path, unsigned int count)
 		byte = i;
 		CHECK(libxenvchan_write(vchan, &byte, 1) == 1);
 		CHECK(libxenvchan_read(vchan, &got, 1) == 1 && got == byte);
+		if (!i)
+			printf("connected\n");
 	}
 	printf("%u round trips\n", count);
 	libxenvchan_close(vchan);

@@ -5,11 +5,15 @@ CLAIMS="takes_over load_test watches_by_the_thousand transactions a_domU_comes_a
 takes_over() {
 	kill "$(cat /run/xen/xenstored.pid)"
 	until_true 120 "the end of xenstored" sh -c '! pidof xenstored'
+	# Its connection has ended, too.
+	kill "$(cat /run/xen/xenconsoled.pid)"
+	until_true 120 "the end of xenconsoled" sh -c '! pidof xenconsoled'
 	printf '%s\n' "xenstored-kva = /proc/xen/xsd_kva" "xenstored-port = /proc/xen/xsd_port" \
 		"pid-file = /run/xen/xenstored.pid" > /etc/xen/oxenstored.conf
 	step 180 oxenstored
 	until_true 120 "oxenstored" xenstore ls /
 	step 180 xen-init-dom0
+	step 180 xenconsoled --log=guest --pid-file=/run/xen/xenconsoled.pid
 }
 
 load_test() {
@@ -17,7 +21,7 @@ load_test() {
 }
 
 watches_by_the_thousand() {
-	step 180 libraries watches 2000
+	step 180 libraries watches 1000
 }
 
 transactions() {

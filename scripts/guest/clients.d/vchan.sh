@@ -42,22 +42,24 @@ ten_MB_each_way_with_a_domU() {
 	[ $status = 0 ] && [ "$(cat /tmp/server /tmp/client | sed 's/.*sum //' | sort -u | wc -l)" = 1 ]
 }
 
+# connected PATH: an echo in the domU, and round trips to it in dom0.
+connected() {
+	in_domu 180 vchan "libraries vchan-echo 0 $1 & echo \$! > /tmp/pid"
+	libraries vchan-trips "$(xl domid vchan)" "$1" 100000000 > /tmp/client 2>&1 &
+	client=$!
+	until_true 120 "the first round trip: $(cat /tmp/client)" grep -q connected /tmp/client
+}
+
 # The domU's end is killed, then dom0's.
 the_other_end_of_what_is_killed_ends() {
-	domid=$(xl domid vchan)
-	path=/local/domain/$domid/data/killed
-	in_domu 180 vchan "libraries vchan-echo 0 $path & echo \$! > /tmp/pid"
-	libraries vchan-trips "$domid" "$path" 100000000 > /tmp/client 2>&1 &
-	client=$!
-	sleep 2
+	path=/local/domain/$(xl domid vchan)/data/killed
+	connected "$path"
 	in_domu 180 vchan "kill -9 \$(cat /tmp/pid)"
-	ended $client 120 "the client of the killed server" && fail "it ended as if all had come"
-	in_domu 180 vchan "libraries vchan-echo 0 $path.2 & echo \$! > /tmp/pid"
-	libraries vchan-trips "$domid" "$path.2" 100000000 > /tmp/client 2>&1 &
-	client=$!
-	sleep 2
-	kill -9 $client
-	in_domu 180 vchan "for i in \$(seq 30); do [ -d /proc/\$(cat /tmp/pid) ] || break; sleep 1; done; [ \$i -lt 30 ]" ||
+	ended "$client" 120 "the client of the killed server" && fail "it ended as if all had come"
+	connected "$path-too"
+	in_domu 180 vchan "[ -d /proc/\$(cat /tmp/pid) ]" || fail "there is no server"
+	kill -9 "$client"
+	in_domu 180 vchan "for i in \$(seq 60); do [ -d /proc/\$(cat /tmp/pid) ] || break; sleep 1; done; [ \$i -lt 60 ]" ||
 		fail "the server goes on"
 	step 180 xl destroy vchan
 }

@@ -6,7 +6,7 @@ load_test() {
 }
 
 watches_by_the_thousand() {
-	step 180 libraries watches 2000
+	step 180 libraries watches 1000
 }
 
 transactions() {
