@@ -16,8 +16,11 @@ takes_over() {
 	step 180 xenconsoled --log=guest --pid-file=/run/xen/xenconsoled.pid
 }
 
+# Each of its tests once, and then any for a while.
 load_test() {
-	step 180 test-xenstore -t 1
+	step 180 test-xenstore
+	step 180 test-xenstore -r 5
+	[ "$(grep -c ':' /tmp/xl.log)" -ge 10 ] || fail "it has told of too few tests"
 }
 
 watches_by_the_thousand() {

@@ -1,8 +1,11 @@
 # shellcheck shell=dash
 CLAIMS="load_test watches_by_the_thousand transactions live_update_keeps_the_file serves_after_it"
 
+# Each of its tests once, and then any for a while.
 load_test() {
-	step 180 test-xenstore -t 1
+	step 180 test-xenstore
+	step 180 test-xenstore -r 5
+	[ "$(grep -c ':' /tmp/xl.log)" -ge 10 ] || fail "it has told of too few tests"
 }
 
 watches_by_the_thousand() {
