@@ -39,15 +39,24 @@ destroy() {
 	! xl domid one
 }
 
-a_hundred_tiny_domUs() {
-	tiny_config tiny
-	ports=$(lsevtchn 0 | wc -l) irqs=$(grep -c evtchn /proc/interrupts)
+# fifty NAME: one after the other.
+fifty() {
+	tiny_config "$1"
 	round=0
-	while [ $round -lt 100 ]; do
-		step 180 xl create -q -e /tmp/tiny.cfg
-		step 180 xl destroy tiny
+	while [ $round -lt 50 ]; do
+		step 180 xl create -q -e "/tmp/$1.cfg"
+		step 180 xl destroy "$1"
 		round=$((round + 1))
 	done
+}
+
+# Two at a time.
+a_hundred_tiny_domUs() {
+	ports=$(lsevtchn 0 | wc -l) irqs=$(grep -c evtchn /proc/interrupts)
+	(fifty first) &
+	first=$!
+	(fifty second) || fail "the second fifty"
+	wait $first || fail "the first fifty"
 	[ "$(lsevtchn 0 | wc -l)" = "$ports" ] || fail "dom0 had $ports ports, and has: $(lsevtchn 0)"
 	[ "$(grep -c evtchn /proc/interrupts)" = "$irqs" ] || fail "dom0 had $irqs irqs, and has: $(cat /proc/interrupts)"
 }
