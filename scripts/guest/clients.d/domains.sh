@@ -27,7 +27,7 @@ paused_and_unpaused() {
 
 a_number_handed_out_again() {
 	offered peer again "$(xl domid other)"
-	in_domu 180 other "peer twice $ports" || fail "the domU's"
+	in_domu 180 other "peer twice $ports" || fail "the domU's; dom0's: $(cat /tmp/peer)"
 	over 180
 }
 
