@@ -24,32 +24,6 @@ channel=[\"connection=pty,name=first\", \"connection=pty,name=second\"]"
 	seq 200 | cmp - /tmp/back || fail "$(wc -l < /tmp/back) lines come back, of 200"
 }
 
-restricted_it_passes_depriv_fd_checker"
-
-QEMU=/tmp/qemu
-
-its_console_carries_what_a_domU_sends() {
-	{
-		echo "#!/bin/sh"
-		echo "dir=/job.d/qemu"
-		echo "exec \$dir/lib/ld-linux-x86-64.so.2 --library-path \$dir/lib \$dir/bin/xen-qemu-system-i386 -L \$dir/share \"\$@\""
-	} > $QEMU
-	chmod +x $QEMU
-	linux_domu qemu "device_model_override=\"$QEMU\"
-channel=[\"connection=pty,name=first\", \"connection=pty,name=second\"]"
-	tty=$(xenstore ls -f "/local/domain/0/backend/console/$(xl domid qemu)/1" | tee -a /tmp/xl.log | sed -n 's,.*/tty = "\(.*\)",\1,p')
-	[ -n "$tty" ] || tty=$(xenstore ls -f "/local/domain/$(xl domid qemu)" | tee -a /tmp/xl.log | sed -n 's,.*device/console/1/tty = "\(.*\)",\1,p')
-	[ -c "$tty" ] || fail "QEMU has not said where the console is: '$tty'"
-	in_domu 180 qemu "until [ -c /dev/hvc1 ]; do sleep 1; done; stty -F /dev/hvc1 raw -echo; cat < /dev/hvc1 > /dev/hvc1 &"
-	stty -F "$tty" raw -echo
-	exec 5<> "$tty"
-	for n in $(seq 100); do
-		echo "line $n of those that come back" >&5
-		line=$(timeout 60 head -n 1 <&5 | tr -d "\r")
-		[ "$line" = "line $n of those that come back" ] || fail "line $n comes back as '$line'"
-	done
-}
-
 restricted_it_passes_depriv_fd_checker() {
 	$QEMU -M xenpv -xen-domid "$(xl domid qemu)" -xen-attach -xen-domid-restrict -name restricted \
 		-nodefaults -display none -monitor none -serial none -parallel none > /tmp/restricted 2>&1 &
