@@ -16,7 +16,7 @@ channel=[\"connection=pty,name=first\", \"connection=pty,name=second\"]"
 	tty=$(xenstore ls -f "/local/domain/0/backend/console/$(xl domid qemu)/1" | tee -a /tmp/xl.log | sed -n 's,.*/tty = "\(.*\)",\1,p')
 	[ -n "$tty" ] || tty=$(xenstore ls -f "/local/domain/$(xl domid qemu)" | tee -a /tmp/xl.log | sed -n 's,.*device/console/1/tty = "\(.*\)",\1,p')
 	[ -c "$tty" ] || fail "QEMU has not said where the console is: '$tty'"
-	in_domu 180 qemu "until [ -c /dev/hvc1 ]; do sleep 1; done; stty -F /dev/hvc1 raw -echo; cat < /dev/hvc1 > /dev/hvc1 &"
+	in_domu 180 qemu "until stty -F /dev/hvc1 raw -echo 2> /dev/null; do sleep 1; done; cat < /dev/hvc1 > /dev/hvc1 &"
 	stty -F "$tty" raw -echo
 	exec 5<> "$tty"
 	seq 200 >&5
