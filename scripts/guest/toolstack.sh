@@ -17,7 +17,7 @@ step() {
 until_true() {
 	limit=$(($(date +%s) + $1)) words=$2
 	shift 2
-	until timeout 5 "$@" > /dev/null 2>&1; do
+	until timeout 30 "$@" > /dev/null 2>&1; do
 		[ "$(date +%s)" -lt "$limit" ] || fail "$words: waited for in vain"
 		sleep 0.1
 	done

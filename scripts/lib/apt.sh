@@ -3,7 +3,7 @@
 # the system's lists and sources are read, never changed, and nothing fetched
 # here is ever installed.
 
-# Another architecture's packages have a state of their own (see arm64_state()).
+# Another architecture's packages have a state of their own (see arm64_fetch()).
 APT=$CACHE/apt APT_ARCH=amd64
 
 # apt_private TOOL ARGUMENT…: apt with that state. It reads a suite of any age:

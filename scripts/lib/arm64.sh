@@ -160,7 +160,7 @@ dom0less_job() {
 	cp "$TOP/scripts/guest/ports" "$folder/xen/"
 	cp "$TOP/scripts/guest/selftests" "$1/job"
 	echo channels > "$folder/only"
-	printf '#!/bin/sh\ncd /job.d/xen && exec ./channels end\n' > "$folder/end"
+	printf '#!/bin/sh\ncd /job.d/xen && exec ./channels end\n' > "$folder/.end"
 }
 
 # gather_domus RUN: what the domUs said on Xen's console goes where dom0's words are, and

@@ -3,7 +3,7 @@
 
 . "$TOP/scripts/lib/initramfs.sh"
 
-# The guest's machine, x86 or arm64, what make wants for it (see arm64_options()), and
+# The guest's machine, x86 or arm64, what make wants for it (see arm64_fetch()), and
 # its compiler of programs.
 : "${MACHINE:=x86}"
 CROSS=() TARGET_CC=(gcc) TARGET_LDFLAGS=(-static)

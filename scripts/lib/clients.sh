@@ -16,6 +16,17 @@ clients_programs() {
 		-o "$dir/tiny" "$TOP/scripts/guest/clients.d/tiny.S"
 }
 
+# clients_fetch: QEMU, if it is asked for; dies if a part or a program is not there.
+clients_fetch() {
+	local parts program
+	parts=$(clients_parts)
+	for program in $TOOLSTACK_MORE; do
+		[ -e "$XEN/toolstack/bin/$program" ] ||
+			die "xen-utils-$(xen_version) has no $program" -- "another --xen, or mend scripts/lib/toolstack.sh"
+	done
+	! grep -qx qemu <<< "$parts" || fetch_device_model
+}
+
 # clients_folder FOLDER OUT MODULE: what dom0's job needs.
 clients_folder() {
 	local folder=$1 out=$2 module=$3
@@ -25,7 +36,7 @@ clients_folder() {
 	cp -r "$TOP/scripts/guest/clients.d" "$folder/"
 	rm -f "$folder"/clients.d/*.[cS]
 	clients_parts > "$folder/only"
-	! grep -qx qemu "$folder/only" || { fetch_device_model; cp -r "$XEN/qemu" "$folder/"; }
+	! grep -qx qemu "$folder/only" || cp -r "$XEN/qemu" "$folder/"
 	make_initramfs "$out/usr/gen_init_cpio" "$folder/domu/initramfs" \
 		"$TOP/scripts/guest/clients.d/domu" "$module" "$folder/programs"
 	rm -f "$folder/domu/initramfs.list" "$folder/programs.log"

@@ -2,12 +2,12 @@
 # Xen's own programs for dom0, and a guest in the guest: what scripts/run --restore,
 # --busy and --clients boot. The packages are unpacked in the cache, never installed.
 
-# Programs of xen-utils that dom0 gets; which of them is missing is told, and an end.
-TOOLSTACK="xl xenstored oxenstored xenconsoled xenconsole xen-init-dom0 libxl-save-helper
-	lsevtchn xenstore-control test-xenstore vchan-socket-proxy xentrace xen-lowmemd
-	xenwatchdogd depriv-fd-checker"
+# Programs of xen-utils that dom0 gets, and those more that --clients asks for.
+TOOLSTACK="xl xenstored xenconsoled xen-init-dom0 libxl-save-helper lsevtchn"
+TOOLSTACK_MORE="oxenstored xenconsole xenstore-control test-xenstore vchan-socket-proxy xentrace
+	xen-lowmemd depriv-fd-checker"
 
-# toolstack_options OPTION: whether scripts/run's others go with --restore or --busy,
+# toolstack_options OPTION: whether scripts/run's others go with --restore and the like,
 # and the memory that a domU needs, also when saved.
 toolstack_options() {
 	# PVH domUs are unreliable under emulation.
@@ -23,7 +23,7 @@ toolstack_options() {
 # library's too. Needs fetch_xen() first.
 fetch_toolstack() {
 	local dir=$XEN/toolstack number suite packages
-	[ ! -e "$dir/version" ] || [ "$(cat "$dir/programs" 2> /dev/null)" != "$TOOLSTACK" ] || return 0
+	[ ! -e "$dir/version" ] || [ "$(cat "$dir/programs" 2> /dev/null)" != "$TOOLSTACK $TOOLSTACK_MORE" ] || return 0
 
 	number=$(xen_version)
 	suite=$(cat "$XEN/suite")
@@ -38,7 +38,7 @@ fetch_toolstack() {
 	)
 	gather_toolstack "$dir" "$number"
 	rm -rf "$dir/root"
-	echo "$TOOLSTACK" > "$dir/programs"
+	echo "$TOOLSTACK $TOOLSTACK_MORE" > "$dir/programs"
 	echo "$number" > "$dir/version"
 }
 
@@ -51,6 +51,9 @@ gather_toolstack() {
 		[ -e "$bin/$file" ] ||
 			die "xen-utils-$2 has no $file" -- "mend scripts/lib/toolstack.sh"
 		cp "$bin/$file" "$dir/bin/"
+	done
+	for file in $TOOLSTACK_MORE; do
+		[ ! -e "$bin/$file" ] || cp "$bin/$file" "$dir/bin/"
 	done
 	# One program by several names; the first word says which.
 	cp -L "$dir/root/usr/bin/xenstore-read" "$dir/bin/xenstore"

@@ -5,7 +5,10 @@
 failures() {
 	awk '/^# selftests: / { program = $NF }
 	     /^# not ok / { name = program ":" $5; print "  not ok " name; if (!first) first = name }
-	     END { print "  again, alone: the same command with --only " first }' "$1"
+	     END {
+		if (clients) sub(":.*", "", first)
+		print "  again, alone: the same command with --only " first
+	     }' clients="${CLIENTS:-}" "$1"
 }
 
 # splats RUN: the kernel's complaints while the job ran. Of data races those of
@@ -60,7 +63,7 @@ verdict() {
 		elif [ "$skipped" -gt "${told_less:-0}" ]; then
 			why="a skip counts as a failure here: $(grep -m1 -oE 'SKIP.*' "$run/out")"
 		elif [ "$status" != 0 ]; then
-			why="a test program ended badly: $(grep -m1 '^not ok' "$run/out")"
+			why="a test program ended badly: $(grep -m1 '^not ok' "$run/out" || true)"
 		elif [ -n "$splat" ]; then
 			last_words "$run"
 			why="the kernel complained: $(head -1 <<< "$splat")"

@@ -8,13 +8,13 @@ no_domU_is_left() {
 }
 
 as_many_ports_as_before() {
-	lsevtchn 0 > /tmp/ports.now
-	[ "$(wc -l < /tmp/ports)" = "$(wc -l < /tmp/ports.now)" ] ||
-		fail "before: $(cat /tmp/ports); now: $(cat /tmp/ports.now)"
+	# shellcheck disable=SC2016 # asked again each time
+	until_true 120 "what was: $(cat /tmp/ports); and is: $(lsevtchn 0)" \
+		sh -c '[ "$(lsevtchn 0 | wc -l)" = "$(wc -l < /tmp/ports)" ]'
 }
 
 as_many_irqs_as_before() {
-	grep evtchn /proc/interrupts > /tmp/irqs.now
-	[ "$(wc -l < /tmp/irqs)" = "$(wc -l < /tmp/irqs.now)" ] ||
-		fail "before: $(cat /tmp/irqs); now: $(cat /tmp/irqs.now)"
+	# shellcheck disable=SC2016 # asked again each time
+	until_true 120 "what was: $(cat /tmp/irqs); and is: $(grep evtchn /proc/interrupts)" \
+		sh -c '[ "$(grep -c evtchn /proc/interrupts)" = "$(wc -l < /tmp/irqs)" ]'
 }

@@ -6,7 +6,7 @@ two_thousand_round_trips() {
 	linux_domu other
 	offered peer trips "$(xl domid other)" 2000
 	in_domu 180 other "peer echo $ports &"
-	over 180
+	over 600
 	echo "figure: $(tail -n 1 /tmp/peer)"
 	in_domu 180 other "killall peer"
 }

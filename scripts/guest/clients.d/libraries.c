@@ -42,7 +42,7 @@ static void take(xenevtchn_handle *handle, int port)
 {
 	struct pollfd pollfd = { .fd = xenevtchn_fd(handle), .events = POLLIN };
 
-	CHECK(poll(&pollfd, 1, 10000) == 1);
+	CHECK(poll(&pollfd, 1, 60000) == 1);
 	CHECK(xenevtchn_pending(handle) == port);
 	CHECK(!xenevtchn_unmask(handle, port));
 }
@@ -218,7 +218,7 @@ static struct libxenvchan *client(int domid, const char *path)
 	struct libxenvchan *vchan = NULL;
 
 	/* The server's offer is in xenstore once it is ready. */
-	for (int i = 0; i < 300 && !vchan; i++) {
+	for (int i = 0; i < 1200 && !vchan; i++) {
 		vchan = libxenvchan_client_init(NULL, domid, path);
 		if (!vchan)
 			usleep(100000);

@@ -1,6 +1,6 @@
 # shellcheck shell=dash
-# libxenevtchn, linked as any program of Debian's links it, and Xen's own look at files
-# that are restricted.
+# libxenevtchn, which all of Xen's programs have the device by, and Xen's own look at
+# files that are restricted.
 CLAIMS="every_function_of_xenevtchn_h a_restricted_file_passes_depriv_fd_checker another_does_not"
 
 every_function_of_xenevtchn_h() {

@@ -33,6 +33,6 @@ transactions() {
 
 a_domU_comes_and_goes() {
 	linux_domu last
-	in_domu 180 last "libraries evtchn"
+	in_domu 180 last "libraries evtchn" || fail "the domU's"
 	step 180 xl destroy last
 }

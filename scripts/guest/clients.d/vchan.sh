@@ -13,7 +13,7 @@ socket_proxy_2_MB_in_dom0() {
 	server=$!
 	vchan-socket-proxy -m client 0 $path - < /tmp/none > /tmp/got &
 	client=$!
-	cat /tmp/bytes >&5
+	timeout 180 cat /tmp/bytes >&5 || fail "the server does not read"
 	until_true 120 "the bytes" cmp /tmp/bytes /tmp/got
 	kill $server $client
 	rm -f /tmp/bytes /tmp/got
@@ -44,6 +44,7 @@ ten_MB_each_way_with_a_domU() {
 
 # connected PATH: an echo in the domU, and round trips to it in dom0.
 connected() {
+	rm -f /tmp/client
 	in_domu 180 vchan "libraries vchan-echo 0 $1 & echo \$! > /tmp/pid"
 	libraries vchan-trips "$(xl domid vchan)" "$1" 100000000 > /tmp/client 2>&1 &
 	client=$!

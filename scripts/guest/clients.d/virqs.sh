@@ -1,5 +1,5 @@
 # shellcheck shell=dash
-CLAIMS="the_store_is_told_that_a_domain_ends xentrace xen_lowmemd xenwatchdogd"
+CLAIMS="the_store_is_told_that_a_domain_ends xentrace xen_lowmemd"
 
 # VIRQ_DOM_EXC
 the_store_is_told_that_a_domain_ends() {
@@ -13,14 +13,19 @@ the_store_is_told_that_a_domain_ends() {
 	ended $watcher 120 "the watch of @releaseDomain"
 }
 
-# VIRQ_TBUF
+# VIRQ_TBUF, without which it would not look at the buffers before it ends.
 xentrace() {
 	rm -f /tmp/trace
-	timeout -s INT 5 "$(command -v xentrace 2> /dev/null || echo /job.d/toolstack/bin/xentrace)" -D -e all -s 100 /tmp/trace
+	/job.d/toolstack/bin/xentrace -D -e all -s 100000000 /tmp/trace &
+	pid=$!
+	until_true 120 "an event for xentrace" \
+		awk '/evtchn:xentrace/ { events = $2 + $3 } END { exit !events }' /proc/interrupts
+	kill -INT $pid
+	ended $pid 120 "the end of xentrace"
 	[ -s /tmp/trace ] || fail "no trace"
 }
 
-# binds VIRQ: while it runs dom0 has one VIRQ more, and not when it has ended.
+# holds_a_virq PROGRAM: while it runs dom0 has one VIRQ more, and not when it has ended.
 holds_a_virq() {
 	before=$(lsevtchn 0 | grep -c "Virtual IRQ")
 	"$@" > /tmp/holder 2>&1 &
@@ -35,10 +40,4 @@ holds_a_virq() {
 # VIRQ_ENOMEM
 xen_lowmemd() {
 	holds_a_virq /job.d/toolstack/bin/xen-lowmemd
-}
-
-xenwatchdogd() {
-	step 180 /job.d/toolstack/bin/xenwatchdogd 30 10
-	sleep 1
-	killall -USR1 xenwatchdogd
 }
