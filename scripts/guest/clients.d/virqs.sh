@@ -18,6 +18,7 @@ xentrace() {
 	rm -f /tmp/trace
 	/job.d/toolstack/bin/xentrace -D -e all -s 100000000 /tmp/trace &
 	pid=$!
+	# shellcheck disable=SC2016 # awk's
 	until_true 120 "an event for xentrace" \
 		awk '/evtchn:xentrace/ { events = $2 + $3 } END { exit !events }' /proc/interrupts
 	kill -INT $pid
