@@ -16,12 +16,17 @@ channel=[\"connection=pty,name=first\", \"connection=pty,name=second\"]"
 	tty=$(xenstore ls -f "/local/domain/0/backend/console/$(xl domid qemu)/1" | tee -a /tmp/xl.log | sed -n 's,.*/tty = "\(.*\)",\1,p')
 	[ -n "$tty" ] || tty=$(xenstore ls -f "/local/domain/$(xl domid qemu)" | tee -a /tmp/xl.log | sed -n 's,.*device/console/1/tty = "\(.*\)",\1,p')
 	[ -c "$tty" ] || fail "QEMU has not said where the console is: '$tty'"
-	in_domu 180 qemu "until stty -F /dev/hvc1 raw -echo 2> /dev/null; do sleep 1; done; cat < /dev/hvc1 > /dev/hvc1 &"
 	stty -F "$tty" raw -echo
+	# What comes while nobody has it open is lost.
 	exec 5<> "$tty"
+	in_domu 180 qemu "until stty -F /dev/hvc1 raw -echo 2> /dev/null; do sleep 1; done; echo @echo > /dev/hvc1; cat < /dev/hvc1 > /dev/hvc1 &"
+	# The kernel's log comes first.
+	# shellcheck disable=SC2016 # the other shell's
+	timeout 180 sh -c 'while read -r line; do case $line in *@echo*) exit ;; esac; done; false' <&5 ||
+		fail "the domU does not answer"
 	seq 200 >&5
 	timeout 180 head -n 200 <&5 | tr -d "\r" > /tmp/back
-	seq 200 | cmp - /tmp/back || fail "$(wc -l < /tmp/back) lines come back, of 200"
+	seq 200 | cmp - /tmp/back || fail "$(wc -l < /tmp/back) lines come back, of 200: $(head -n 3 /tmp/back | od -c)"
 }
 
 restricted_it_passes_depriv_fd_checker() {
