@@ -34,7 +34,7 @@ clients_folder() {
 	domu_kernel "$folder" "$out"
 	clients_programs "$folder/programs"
 	cp -r "$TOP/scripts/guest/clients.d" "$folder/"
-	rm -f "$folder"/clients.d/*.[cS]
+	rm -f "$folder"/clients.d/*.[chS]
 	clients_parts > "$folder/only"
 	! grep -qx qemu "$folder/only" || cp -r "$XEN/qemu" "$folder/"
 	make_initramfs "$out/usr/gen_init_cpio" "$folder/domu/initramfs" \

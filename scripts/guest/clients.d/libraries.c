@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <libxenvchan.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,14 +29,7 @@
 #include <xenevtchn.h>
 #include <xenstore.h>
 
-#define CHECK(condition)						\
-	do {								\
-		if (!(condition)) {					\
-			fprintf(stderr, "%s:%d: not %s (%m)\n", __func__, \
-				__LINE__, #condition);			\
-			exit(1);					\
-		}							\
-	} while (0)
+#include "check.h"
 
 /* An event of the port is there, or comes. */
 static void take(xenevtchn_handle *handle, int port)
@@ -237,22 +231,13 @@ static struct libxenvchan *server(int domid, const char *path)
 	return vchan;
 }
 
-static int vchan_server(int domid, const char *path, size_t count)
+static int vchan_bytes(struct libxenvchan *vchan, size_t count, bool sends_first)
 {
-	struct libxenvchan *vchan = server(domid, path);
-
-	send_all(vchan, count);
+	if (sends_first)
+		send_all(vchan, count);
 	receive_all(vchan, count);
-	libxenvchan_close(vchan);
-	return 0;
-}
-
-static int vchan_client(int domid, const char *path, size_t count)
-{
-	struct libxenvchan *vchan = client(domid, path);
-
-	receive_all(vchan, count);
-	send_all(vchan, count);
+	if (!sends_first)
+		send_all(vchan, count);
 	libxenvchan_close(vchan);
 	return 0;
 }
@@ -334,9 +319,9 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "transactions") && argc == 3)
 		return transactions(number);
 	if (!strcmp(what, "vchan-server") && argc == 5)
-		return vchan_server(atoi(argv[2]), argv[3], number);
+		return vchan_bytes(server(atoi(argv[2]), argv[3]), number, true);
 	if (!strcmp(what, "vchan-client") && argc == 5)
-		return vchan_client(atoi(argv[2]), argv[3], number);
+		return vchan_bytes(client(atoi(argv[2]), argv[3]), number, false);
 	if (!strcmp(what, "vchan-echo") && argc == 4)
 		return vchan_echo(atoi(argv[2]), argv[3]);
 	if (!strcmp(what, "vchan-trips") && argc == 5)

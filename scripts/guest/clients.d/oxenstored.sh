@@ -1,6 +1,8 @@
 # shellcheck shell=dash
 CLAIMS="takes_over load_test watches_by_the_thousand transactions a_domU_comes_and_goes"
 
+. ./clients.d/stores
+
 # With no domU left, one daemon's place is the other's.
 takes_over() {
 	kill "$(cat /run/xen/xenstored.pid)"
@@ -14,21 +16,6 @@ takes_over() {
 	until_true 120 "oxenstored" xenstore ls /
 	step 180 xen-init-dom0
 	step 180 xenconsoled --log=guest --pid-file=/run/xen/xenconsoled.pid
-}
-
-# Each of its tests once, and then any for a while.
-load_test() {
-	step 180 test-xenstore
-	step 180 test-xenstore -r 5
-	[ "$(grep -c ':' /tmp/xl.log)" -ge 10 ] || fail "it has told of too few tests"
-}
-
-watches_by_the_thousand() {
-	step 180 libraries watches 1000
-}
-
-transactions() {
-	step 180 libraries transactions 200
 }
 
 a_domU_comes_and_goes() {

@@ -36,14 +36,7 @@ typedef uint16_t domid_t;
 /* An event that has not come by then, with the machine as slow as may be, is lost. */
 #define PATIENCE_MS	60000
 
-#define CHECK(condition)						\
-	do {								\
-		if (!(condition)) {					\
-			fprintf(stderr, "%s:%d: not %s (%m)\n", __func__, \
-				__LINE__, #condition);			\
-			exit(1);					\
-		}							\
-	} while (0)
+#include "check.h"
 
 static int open_device(void)
 {

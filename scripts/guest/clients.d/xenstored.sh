@@ -1,20 +1,7 @@
 # shellcheck shell=dash
 CLAIMS="load_test watches_by_the_thousand transactions live_update_keeps_the_bindings serves_after_it"
 
-# Each of its tests once, and then any for a while.
-load_test() {
-	step 180 test-xenstore
-	step 180 test-xenstore -r 5
-	[ "$(grep -c ':' /tmp/xl.log)" -ge 10 ] || fail "it has told of too few tests"
-}
-
-watches_by_the_thousand() {
-	step 180 libraries watches 1000
-}
-
-transactions() {
-	step 180 libraries transactions 200
-}
+. ./clients.d/stores
 
 # file_of PID: the number that it has the device's file by, and what the kernel calls
 # that file; on the series' driver also which ports it has.

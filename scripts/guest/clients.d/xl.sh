@@ -50,20 +50,14 @@ fifty() {
 	done
 }
 
-# same PORTS IRQS: as many as dom0 had. The daemons let go a while after a domU's end.
-same() {
-	# shellcheck disable=SC2016 # asked again each time
-	until_true 120 "$1 ports of dom0" sh -c '[ "$(lsevtchn 0 | wc -l)" = $0 ]' "$1"
-	# shellcheck disable=SC2016 # asked again each time
-	until_true 120 "$2 irqs of dom0" sh -c '[ "$(grep -c evtchn /proc/interrupts)" = $0 ]' "$2"
-}
-
 # Two at a time.
 a_hundred_tiny_domUs() {
-	same "$(wc -l < /tmp/ports)" "$(wc -l < /tmp/irqs)"
+	as_many_ports_as_before
+	as_many_irqs_as_before
 	(fifty first) &
 	first=$!
 	(fifty second) || fail "the second fifty"
 	wait $first || fail "the first fifty"
-	same "$(wc -l < /tmp/ports)" "$(wc -l < /tmp/irqs)"
+	as_many_ports_as_before
+	as_many_irqs_as_before
 }
