@@ -19,14 +19,15 @@ channel=[\"connection=pty,name=first\", \"connection=pty,name=second\"]"
 	stty -F "$tty" raw -echo
 	# What comes while nobody has it open is lost.
 	exec 5<> "$tty"
-	in_domu 180 qemu "until stty -F /dev/hvc1 raw -echo 2> /dev/null; do sleep 1; done; echo @echo > /dev/hvc1; cat < /dev/hvc1 > /dev/hvc1 &"
+	# Its settings go with the last close, and so one open does for all.
+	in_domu 180 qemu "until (stty raw -echo && echo @echo && exec cat) <> /dev/hvc1 >&0 2> /dev/null; do sleep 1; done &"
 	# The kernel's log comes first.
 	# shellcheck disable=SC2016 # the other shell's
 	timeout 180 sh -c 'while read -r line; do case $line in *@echo*) exit ;; esac; done; false' <&5 ||
 		fail "the domU does not answer"
-	seq 200 >&5
-	timeout 180 head -n 200 <&5 | tr -d "\r" > /tmp/back
-	seq 200 | cmp - /tmp/back || fail "$(wc -l < /tmp/back) lines come back, of 200: $(head -n 3 /tmp/back | od -c)"
+	(seq 200; echo @end) >&5
+	timeout 180 head -n 201 <&5 | tr -d "\r" > /tmp/back
+	(seq 200; echo @end) | cmp - /tmp/back || fail "$(wc -l < /tmp/back) lines come back, of 201: $(od -c /tmp/back)"
 }
 
 restricted_it_passes_depriv_fd_checker() {
