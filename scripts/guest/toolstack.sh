@@ -32,9 +32,13 @@ start_toolstack() {
 	ln -s /job.d/toolstack/lib /lib64
 	ln -s /job.d/toolstack/bin "/usr/lib/xen-$(cat toolstack/version)/bin"
 	echo 'autoballoon="off"' > /etc/xen/xl.conf
-	step 30 xenstored --pid-file /run/xen/xenstored.pid
-	until_true 30 "xenstored" xenstore read /
-	step 30 xen-init-dom0
-	step 30 xenconsoled --log=guest --pid-file=/run/xen/xenconsoled.pid
+	start_daemons xenstored --pid-file /run/xen/xenstored.pid
 }
 
+# start_daemons STORE...: that command, and who stands on it.
+start_daemons() {
+	step 180 "$@"
+	until_true 120 "$1" xenstore read /
+	step 180 xen-init-dom0
+	step 180 xenconsoled --log=guest --pid-file=/run/xen/xenconsoled.pid
+}

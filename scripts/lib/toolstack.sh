@@ -22,24 +22,31 @@ toolstack_options() {
 # release of Debian: in bin its programs, in lib all libraries that they load, the C
 # library's too. Needs fetch_xen() first.
 fetch_toolstack() {
-	local dir=$XEN/toolstack number suite packages
+	local dir=$XEN/toolstack number
 	[ ! -e "$dir/version" ] || [ "$(cat "$dir/programs" 2> /dev/null)" != "$TOOLSTACK $TOOLSTACK_MORE" ] || return 0
 
 	number=$(xen_version)
-	suite=$(cat "$XEN/suite")
 	say "downloading Xen's toolstack and its libraries"
-	(
-		release_of "$suite"
-		# Without Python, which nothing here is written in.
-		packages=$(needed_by "$suite" 'xen-utils-[0-9.]+|xenstore-utils|lib([^p]|p[^y]).*' \
-			"xen-utils-$number" xenstore-utils)
-		# shellcheck disable=SC2086 # one word for each package
-		unpack_packages "$dir" "$suite" $packages
-	)
+	unpack_programs "$dir" 'xen-utils-[0-9.]+|xenstore-utils' "xen-utils-$number" xenstore-utils
 	gather_toolstack "$dir" "$number"
 	rm -rf "$dir/root"
 	echo "$TOOLSTACK $TOOLSTACK_MORE" > "$dir/programs"
 	echo "$number" > "$dir/version"
+}
+
+# unpack_programs DIR PATTERN PACKAGE...: to DIR/root, with those that they need and whose
+# names the pattern takes, and all libraries, of the hypervisor's suite.
+unpack_programs() {
+	local dir=$1 pattern=$2 suite packages
+	shift 2
+	suite=$(cat "$XEN/suite")
+	(
+		release_of "$suite"
+		# Without Python, which nothing here is written in.
+		packages=$(needed_by "$suite" "$pattern|lib([^p]|p[^y]).*" "$@")
+		# shellcheck disable=SC2086 # one word for each package
+		unpack_packages "$dir" "$suite" $packages
+	)
 }
 
 # gather_toolstack DIR NUMBER: from the packages to programs and libraries, each
@@ -81,16 +88,10 @@ gather_libraries() {
 # fetch_device_model: makes the folder qemu beside the toolstack, in the same way: the
 # QEMU that Debian builds for domUs. Needs fetch_xen() first.
 fetch_device_model() {
-	local dir=$XEN/qemu suite packages
+	local dir=$XEN/qemu
 	[ ! -e "$dir/version" ] || return 0
-	suite=$(cat "$XEN/suite")
 	say "downloading QEMU for domUs and its libraries"
-	(
-		release_of "$suite"
-		packages=$(needed_by "$suite" 'qemu-system-(xen|data)|lib([^p]|p[^y]).*' qemu-system-xen)
-		# shellcheck disable=SC2086 # one word for each package
-		unpack_packages "$dir" "$suite" $packages
-	)
+	unpack_programs "$dir" 'qemu-system-(xen|data)' qemu-system-xen
 	mkdir -p "$dir/bin" "$dir/lib" "$dir/share/keymaps"
 	# The one of its data that it reads without a screen.
 	cp "$dir"/root/usr/share/qemu/keymaps/en-us "$dir/share/keymaps/"

@@ -12,10 +12,7 @@ takes_over() {
 	until_true 120 "the end of xenconsoled" sh -c '! pidof xenconsoled'
 	printf '%s\n' "xenstored-kva = /proc/xen/xsd_kva" "xenstored-port = /proc/xen/xsd_port" \
 		"pid-file = /run/xen/xenstored.pid" > /etc/xen/oxenstored.conf
-	step 180 oxenstored
-	until_true 120 "oxenstored" xenstore ls /
-	step 180 xen-init-dom0
-	step 180 xenconsoled --log=guest --pid-file=/run/xen/xenconsoled.pid
+	start_daemons oxenstored
 }
 
 a_domU_comes_and_goes() {

@@ -13,8 +13,7 @@ its_console_carries_what_a_domU_sends() {
 	chmod +x $QEMU
 	linux_domu qemu "device_model_override=\"$QEMU\"
 channel=[\"connection=pty,name=first\", \"connection=pty,name=second\"]"
-	tty=$(xenstore ls -f "/local/domain/0/backend/console/$(xl domid qemu)/1" | tee -a /tmp/xl.log | sed -n 's,.*/tty = "\(.*\)",\1,p')
-	[ -n "$tty" ] || tty=$(xenstore ls -f "/local/domain/$(xl domid qemu)" | tee -a /tmp/xl.log | sed -n 's,.*device/console/1/tty = "\(.*\)",\1,p')
+	tty=$(xenstore read "/local/domain/$(xl domid qemu)/device/console/1/tty")
 	[ -c "$tty" ] || fail "QEMU has not said where the console is: '$tty'"
 	stty -F "$tty" raw -echo
 	# What comes while nobody has it open is lost.
