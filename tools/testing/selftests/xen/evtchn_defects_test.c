@@ -590,13 +590,16 @@ TEST_F(shared, a6_eois_of_all_cpus_at_once_are_harmless)
 TEST(d11_slash_in_the_name_is_replaced)
 {
 	glob_t folders;
-	int fd;
+	int fd, i, ret = GLOB_NOMATCH;
 
 	ASSERT_EQ(0, prctl(PR_SET_NAME, "../a/b"));
 	fd = ev_open(O_CLOEXEC);
 	EXPECT_GT(ev_bind_unbound(fd, EV_SELF), 0);
 	EXPECT_EQ(1, ev_count_irqs("evtchn:..!a!b"));
-	EXPECT_EQ(0, glob("/proc/irq/*/evtchn:..!a!b", 0, NULL, &folders));
+	/* A list of /proc/irq ends early if another irq's folder goes meanwhile. */
+	for (i = 0; i < 100 && ret == GLOB_NOMATCH; i++)
+		ret = glob("/proc/irq/*/evtchn:..!a!b", 0, NULL, &folders);
+	EXPECT_EQ(0, ret);
 	EXPECT_EQ(0, close(fd));
 	EXPECT_EQ(0, ev_count_irqs("evtchn:..!a!b"));
 }
