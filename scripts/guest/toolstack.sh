@@ -30,7 +30,7 @@ start_toolstack() {
 	mkdir -p /run/xen /run/xenstored /run/lock /var/lib/xenstored
 	ln -s /run/lock /var/lock
 	ln -s /job.d/toolstack/lib /lib64
-	ln -s /job.d/toolstack/bin "/usr/lib/xen-$(cat toolstack/version)/bin"
+	ln -s /job.d/toolstack/bin /job.d/toolstack/ocaml "/usr/lib/xen-$(cat toolstack/version)/"
 	echo 'autoballoon="off"' > /etc/xen/xl.conf
 	start_daemons xenstored --pid-file /run/xen/xenstored.pid
 }

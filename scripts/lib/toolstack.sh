@@ -22,15 +22,15 @@ toolstack_options() {
 # release of Debian: in bin its programs, in lib all libraries that they load, the C
 # library's too. Needs fetch_xen() first.
 fetch_toolstack() {
-	local dir=$XEN/toolstack number
-	[ ! -e "$dir/version" ] || [ "$(cat "$dir/programs" 2> /dev/null)" != "$TOOLSTACK $TOOLSTACK_MORE" ] || return 0
+	local dir=$XEN/toolstack number wanted="$TOOLSTACK $TOOLSTACK_MORE ocaml"
+	[ ! -e "$dir/version" ] || [ "$(cat "$dir/programs" 2> /dev/null)" != "$wanted" ] || return 0
 
 	number=$(xen_version)
 	say "downloading Xen's toolstack and its libraries"
 	unpack_programs "$dir" 'xen-utils-[0-9.]+|xenstore-utils' "xen-utils-$number" xenstore-utils
 	gather_toolstack "$dir" "$number"
 	rm -rf "$dir/root"
-	echo "$TOOLSTACK $TOOLSTACK_MORE" > "$dir/programs"
+	echo "$wanted" > "$dir/programs"
 	echo "$number" > "$dir/version"
 }
 
@@ -62,18 +62,21 @@ gather_toolstack() {
 	for file in $TOOLSTACK_MORE; do
 		[ ! -e "$bin/$file" ] || cp "$bin/$file" "$dir/bin/"
 	done
+	# What oxenstored loads, since Xen 4.20.
+	[ ! -e "${bin%/bin}/ocaml" ] || cp -r "${bin%/bin}/ocaml" "$dir/"
 	# One program by several names; the first word says which.
 	cp -L "$dir/root/usr/bin/xenstore-read" "$dir/bin/xenstore"
 
 	gather_libraries "$dir"
 }
 
-# gather_libraries DIR: to DIR/lib all that the programs in DIR/bin load.
+# gather_libraries DIR: to DIR/lib all that the programs in DIR/bin load, and what
+# these load from DIR/ocaml.
 gather_libraries() {
 	local dir=$1 file lost loader
 	# As the loader of that release finds them.
 	loader=$(find "$dir/root" -name ld-linux-x86-64.so.2 -type f)
-	for file in "$dir"/bin/*; do
+	find "$dir" -path "$dir/root" -prune -o -type f \( -path '*/bin/*' -o -name '*.cmxs' \) -print | while read -r file; do
 		"$loader" --library-path "$(printf '%s:' "$dir"/root/{usr/,}lib/x86_64-linux-gnu)" --list "$file"
 	done > "$dir/ldd"
 	lost=$(awk '/not found/ { print $1 }' "$dir/ldd" | sort -u | tr '\n' ' ')

@@ -11,8 +11,8 @@
  *	libraries vchan-trips DOMID PATH N	N round trips of a byte to that
  *	libraries restricted DOMID COMMAND	a program that has as 9 a file that is
  *						restricted to the domain
- *	libraries stolen PID COMMAND		one that has as 9 the first file of the
- *						device that the process has
+ *	libraries stolen PID NAME COMMAND	one that has as 9 the first file of that
+ *						name that the process has
  *
  * The exit status is 0 if all was as it should be; else a line says what was not.
  */
@@ -286,7 +286,7 @@ static void restricted(int domid, char **command)
 	run_with(xenevtchn_fd(handle), command);
 }
 
-static void stolen(int pid, char **command)
+static void stolen(int pid, const char *wanted, char **command)
 {
 	int pidfd = syscall(SYS_pidfd_open, pid, 0);
 	char path[64], name[64];
@@ -299,10 +299,10 @@ static void stolen(int pid, char **command)
 		if (length < 0)
 			continue;
 		name[length] = 0;
-		if (!strcmp(name, "/dev/xen/evtchn"))
+		if (!strcmp(name, wanted))
 			run_with(syscall(SYS_pidfd_getfd, pidfd, fd, 0), command);
 	}
-	fprintf(stderr, "%d has no file of the device\n", pid);
+	fprintf(stderr, "%d has no %s\n", pid, wanted);
 	exit(1);
 }
 
@@ -328,8 +328,8 @@ int main(int argc, char **argv)
 		return vchan_trips(atoi(argv[2]), argv[3], number);
 	if (!strcmp(what, "restricted") && argc > 3)
 		restricted(atoi(argv[2]), argv + 3);
-	if (!strcmp(what, "stolen") && argc > 3)
-		stolen(atoi(argv[2]), argv + 3);
+	if (!strcmp(what, "stolen") && argc > 4)
+		stolen(atoi(argv[2]), argv[3], argv + 4);
 	fprintf(stderr, "libraries: read the head of its source\n");
 	return 2;
 }

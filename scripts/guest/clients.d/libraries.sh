@@ -14,7 +14,7 @@ a_restricted_file_passes_depriv_fd_checker() {
 }
 
 another_does_not() {
-	libraries stolen "$(cat /run/xen/xenstored.pid)" depriv-fd-checker evtchn 9 stolen > /tmp/checked
+	libraries stolen "$(cat /run/xen/xenstored.pid)" /dev/xen/evtchn depriv-fd-checker evtchn 9 stolen > /tmp/checked
 	cat /tmp/checked
 	grep -q '^evtchn fail 9 ' /tmp/checked
 }
