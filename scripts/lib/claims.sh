@@ -52,7 +52,7 @@ guest-xen       --xen newest
 guest-threadirqs --append threadirqs --only evtchn_test --only evtchn_storm_test --only evtchn_move_test
 guest-irqpoll   --append irqpoll --only evtchn_test --only evtchn_storm_test --only evtchn_move_test
 guest-busy      --busy
-guest-clients   --clients --timeout 1500
+guest-clients   --clients --timeout 3000
 guest-arm64     --arch arm64
 guest-dom0less  --arch arm64 --dom0less
 guest-6.12      --base 6.12 --only evtchn_test
@@ -76,8 +76,8 @@ guest-pv-1      --smp 1
 guest-all-2l    --fifo 0
 guest-pvh-2l    --pvh --smp 1 --fifo 0
 stock-pv-2l     --stock --only evtchn_test --fifo 0
-stock-clients   --clients --stock --timeout 1500
-clients-xen     --clients --xen newest --timeout 1500
+stock-clients   --clients --stock --timeout 3000
+clients-xen     --clients --xen newest --timeout 3000
 stock-arm64     --arch arm64 --stock --only evtchn_test
 guest-arm64-xen --arch arm64 --xen newest
 guest-dom0less-x --arch arm64 --dom0less --xen newest

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What scripts/run --clients takes into dom0: Xen's own programs, small ones of ours that
-# are linked with Xen's libraries, and two kinds of domU.
+# are linked with Xen's libraries (those of this Debian, whichever Xen boots), and two
+# kinds of domU.
 
 # clients_programs DIR: builds ours, static, so that they run in a domU as well.
 clients_programs() {

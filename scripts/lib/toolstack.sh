@@ -19,8 +19,8 @@ toolstack_options() {
 }
 
 # fetch_toolstack: makes the folder toolstack beside the hypervisor, of the same
-# release of Debian: in bin its programs, in lib all libraries that they load, the C
-# library's too. Needs fetch_xen() first.
+# release of Debian: in bin its programs, in ocaml what oxenstored loads, in lib all
+# libraries that these load, the C library's too. Needs fetch_xen() first.
 fetch_toolstack() {
 	local dir=$XEN/toolstack number wanted="$TOOLSTACK $TOOLSTACK_MORE ocaml"
 	[ ! -e "$dir/version" ] || [ "$(cat "$dir/programs" 2> /dev/null)" != "$wanted" ] || return 0
@@ -76,7 +76,7 @@ gather_libraries() {
 	local dir=$1 file lost loader
 	# As the loader of that release finds them.
 	loader=$(find "$dir/root" -name ld-linux-x86-64.so.2 -type f)
-	find "$dir" -path "$dir/root" -prune -o -type f \( -path '*/bin/*' -o -name '*.cmxs' \) -print | while read -r file; do
+	find "$dir" -path "$dir/root" -prune -o -type f \( -path "$dir/bin/*" -o -name '*.cmxs' \) -print | while read -r file; do
 		"$loader" --library-path "$(printf '%s:' "$dir"/root/{usr/,}lib/x86_64-linux-gnu)" --list "$file"
 	done > "$dir/ldd"
 	lost=$(awk '/not found/ { print $1 }' "$dir/ldd" | sort -u | tr '\n' ' ')

@@ -14,7 +14,8 @@
  *	libraries stolen PID NAME COMMAND	one that has as 9 the first file of that
  *						name that the process has
  *
- * The exit status is 0 if all was as it should be; else a line says what was not.
+ * The exit status is 0 if all was as it should be; else a line says what was not. It
+ * is 3 if there is nothing to steal.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -303,7 +304,7 @@ static void stolen(int pid, const char *wanted, char **command)
 			run_with(syscall(SYS_pidfd_getfd, pidfd, fd, 0), command);
 	}
 	fprintf(stderr, "%d has no %s\n", pid, wanted);
-	exit(1);
+	exit(3);
 }
 
 int main(int argc, char **argv)

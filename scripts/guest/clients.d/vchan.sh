@@ -33,9 +33,9 @@ ten_MB_each_way_in_dom0() {
 ten_MB_each_way_with_a_domU() {
 	linux_domu vchan
 	path=/local/domain/$(xl domid vchan)/data/vchan
-	timeout 180 libraries vchan-client "$(xl domid vchan)" "$path" $SIZE > /tmp/client 2>&1 &
+	timeout 600 libraries vchan-client "$(xl domid vchan)" "$path" $SIZE > /tmp/client 2>&1 &
 	client=$!
-	in_domu 180 vchan "libraries vchan-server 0 $path $SIZE" > /tmp/server || fail "the domU's: $(cat /tmp/server /tmp/client)"
+	in_domu 600 vchan "libraries vchan-server 0 $path $SIZE" > /tmp/server || fail "the domU's: $(cat /tmp/server /tmp/client)"
 	ended $client 120 "the client"
 	status=$?
 	cat /tmp/server /tmp/client
