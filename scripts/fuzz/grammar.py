@@ -41,7 +41,8 @@ class Grammar:
             elif struct is not None and line.startswith("}"):
                 struct = None
             elif struct is not None:
-                struct.append(self.field(line.split(None, 1), wrong))
+                # Which way a field goes makes no difference to what is put there.
+                struct.append(self.field(re.sub(r"\s+\((in|out)\)$", "", line).split(None, 1), wrong))
             elif m := re.fullmatch(r"meta arches\[(.*)\]", line):
                 self.arches = re.findall(r'"(\w+)"', m[1])
             elif m := re.fullmatch(r"include <(.*)>", line):

@@ -84,7 +84,7 @@ check_grammar() {
 	build_fuzz "$tree" "$dir"
 	"$FUZZ/grammar.py" layout "$text" "$TOP/include/uapi/xen/evtchn.h" > "$dir/layout.c"
 	gcc -fsyntax-only -I "$TOP/include/uapi" "$dir/layout.c" || failed "the description is not the header's"
-	"$FUZZ/grammar.py" consts "$(readlink -f "$CACHE/src/newest")" "$text" > "$dir/consts"
+	"$FUZZ/grammar.py" consts "$tree" "$text" > "$dir/consts"
 	diff -u "$text.const" "$dir/consts" ||
 		failed "scripts/fuzz/grammar.py consts KERNEL $text > $text.const"
 	"$FUZZ/grammar.py" errors "$text" | sed -n 's/^ioctl.IOCTL/IOCTL/p' | sorted_errors > "$dir/errors"

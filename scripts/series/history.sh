@@ -5,6 +5,8 @@
 # commit message. The header lines are
 #   Files: PATH...    files of the tree that the step adds; PATH/ for all below
 #   Diff: NAME        scripts/series/NAME, a diff of the kernel's files
+#   Grow: NAME        scripts/series/NAME, a diff of files that earlier steps added; the
+#                     tree has it already, and it is taken off for the steps before
 #   Edit: PATH[:PART] the kernel's files that it changes, as edits.sh says
 #   Remove: PATH      the kernel's file that it removes
 #   Context: N        lines of context, if 3 are not the same in all kernels; 1
@@ -83,8 +85,10 @@ make_history() {
 	commit 0 <(echo base)
 	git tag base
 
+	ungrow "$TOP" "$WORK/tree"
 	for step in "${STEPS[@]}"; do
-		while read -r path; do keep "$path" "$TOP"; done < <(files_of "$step")
+		while read -r path; do keep "$path" "$WORK/tree"; done < <(files_of "$step")
+		while read -r path; do git apply --allow-empty "$TOP/scripts/series/$path"; done < <(field Grow "$step")
 		while read -r path; do apply_diff "$path"; done < <(field Diff "$step")
 		while read -r path; do edit "$path"; done < <(field Edit "$step")
 		while read -r path; do

@@ -37,6 +37,7 @@ enum {
  *		is lost if there was a restore since
  * @irq:	what the event core gave; constant until the port is lost. After
  *		that -1, under @file->bind_lock, once the irq was given back
+ * @is_static:	BIND_STATIC has bound the port; constant
  */
 struct uevtchn_binding {
 	struct hlist_node node;
@@ -45,6 +46,7 @@ struct uevtchn_binding {
 	evtchn_port_t port;
 	unsigned int restores;
 	int irq;
+	bool is_static;
 };
 
 /*
@@ -253,6 +255,7 @@ static int add_binding(struct uevtchn_file *file, struct uevtchn_request *req)
 		return binding->irq;
 	binding->file = file;
 	binding->port = *req->port;
+	binding->is_static = is_static;
 	binding->restores = xen_evtchn_restores;
 
 	/* Before the first event, so that whoever reads it can write it. */
@@ -421,6 +424,42 @@ int uevtchn_notify(struct uevtchn_file *file, evtchn_port_t port)
 	if (find_binding(file, port, false)) {
 		notify_remote_via_evtchn(port);
 		rc = 0;
+	}
+	read_unlock(&file->lock);
+
+	return rc;
+}
+
+/**
+ * uevtchn_status() - what a port is at this moment
+ * @file: the port's owner
+ * @port: the port
+ * @status: where to put it
+ *
+ * Context: process; does not sleep.
+ * Return: 0; -ENOTCONN if @file does not have @port; Xen's error.
+ */
+int uevtchn_status(struct uevtchn_file *file, evtchn_port_t port,
+		   struct uevtchn_status *status)
+{
+	struct uevtchn_binding *binding;
+	int rc = 0;
+
+	*status = (struct uevtchn_status){
+		.xen = { .dom = DOMID_SELF, .port = port },
+	};
+
+	read_lock(&file->lock);
+	binding = find_binding(file, port, false);
+	if (binding) {
+		rc = HYPERVISOR_event_channel_op(EVTCHNOP_status, &status->xen);
+		status->irq = binding->irq;
+		status->is_masked = atomic_read(&binding->state) & UEVTCHN_MASKED;
+		status->is_static = binding->is_static;
+	} else if (find_binding(file, port, true)) {
+		status->xen.status = EVTCHNSTAT_closed;
+	} else {
+		rc = -ENOTCONN;
 	}
 	read_unlock(&file->lock);
 

@@ -60,11 +60,11 @@
  * Outermost first::
  *
  *	file->bind_lock		bind, UNBIND and RESTRICT_DOMID
- *	  file->lock		NOTIFY and write() for reading
+ *	  file->lock		NOTIFY, STATUS and write() for reading
  *	    ring->wait.lock	the ring; also taken by interrupts
  *
- * NOTIFY and write() look a binding up and use it under file->lock. UNBIND takes
- * it out under the same lock, for writing. After that, no NOTIFY and no EOI is
+ * NOTIFY, STATUS and write() look a binding up and use it under file->lock. UNBIND
+ * takes it out under the same lock, for writing. After that, no NOTIFY and no EOI is
  * under way which could hit the next owner of the port, to whom Xen may give the
  * number at once. On the last close nobody else is there, and what was lost in a
  * restore is not found by NOTIFY and write(). No call that sleeps is made with
@@ -199,12 +199,28 @@ struct uevtchn_request {
 	domid_t allowed_to;
 };
 
+/**
+ * struct uevtchn_status - what a port is
+ * @xen:	what Xen says of it; closed if a restore took it
+ * @irq:	its irq; 0 if a restore took the port
+ * @is_masked:	an event was delivered, and the next waits for write()
+ * @is_static:	BIND_STATIC has bound it
+ */
+struct uevtchn_status {
+	struct evtchn_status xen;
+	unsigned int irq;
+	bool is_masked;
+	bool is_static;
+};
+
 void uevtchn_init(struct uevtchn_file *file);
 int uevtchn_bind(struct uevtchn_file *file, struct uevtchn_request *req);
 int uevtchn_unbind(struct uevtchn_file *file, evtchn_port_t port);
 int uevtchn_restrict(struct uevtchn_file *file, domid_t domid);
 void uevtchn_release(struct uevtchn_file *file);
 int uevtchn_notify(struct uevtchn_file *file, evtchn_port_t port);
+int uevtchn_status(struct uevtchn_file *file, evtchn_port_t port,
+		   struct uevtchn_status *status);
 void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 		    unsigned int nr);
 

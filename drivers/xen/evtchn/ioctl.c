@@ -2,6 +2,7 @@
 /*
  * The commands: user structures, range checks, and the restriction policy.
  */
+#include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/fs.h>
 #include <linux/uaccess.h>
@@ -22,7 +23,12 @@ union uevtchn_arg {
 	struct ioctl_evtchn_notify notify;
 	struct ioctl_evtchn_restrict_domid restriction;
 	struct ioctl_evtchn_bind bind;
+	struct ioctl_evtchn_features features;
+	struct ioctl_evtchn_status status;
 };
+
+/* Features: those that are commands, which need not be switched on. */
+#define UEVTCHN_FEATURES	EVTCHN_FEATURE_STATUS
 
 /* RESTRICT_DOMID may be under way. What binds is checked again in bind.c. */
 static bool is_restricted(const struct uevtchn_file *file)
@@ -85,6 +91,45 @@ static long ioctl_bind(struct uevtchn_file *file, unsigned int cmd,
 	return *req.port;
 }
 
+/* User ABI: the values are Xen's, which do not change. */
+static_assert(EVTCHNSTAT_closed == EVTCHN_STATUS_CLOSED);
+static_assert(EVTCHNSTAT_unbound == EVTCHN_STATUS_UNBOUND);
+static_assert(EVTCHNSTAT_interdomain == EVTCHN_STATUS_CONNECTED);
+static_assert(EVTCHNSTAT_virq == EVTCHN_STATUS_VIRQ);
+
+static long ioctl_status(struct uevtchn_file *file, struct ioctl_evtchn_status *arg,
+			 void __user *to)
+{
+	struct uevtchn_status status;
+	int rc;
+
+	rc = uevtchn_status(file, arg->port, &status);
+	if (rc)
+		return rc;
+
+	*arg = (struct ioctl_evtchn_status){
+		.port = arg->port,
+		.status = status.xen.status,
+		.flags = (status.is_masked ? EVTCHN_STATUS_F_MASKED : 0) |
+			 (status.is_static ? EVTCHN_STATUS_F_STATIC : 0),
+		.irq = status.irq,
+	};
+	switch (status.xen.status) {
+	case EVTCHNSTAT_unbound:
+		arg->remote_domain = status.xen.u.unbound.dom;
+		break;
+	case EVTCHNSTAT_interdomain:
+		arg->remote_domain = status.xen.u.interdomain.dom;
+		arg->remote_port = status.xen.u.interdomain.port;
+		break;
+	case EVTCHNSTAT_virq:
+		arg->remote_port = status.xen.u.virq;
+		break;
+	}
+
+	return copy_to_user(to, arg, sizeof(*arg)) ? -EFAULT : 0;
+}
+
 /**
  * uevtchn_ioctl() - run a command of a file
  * @filp: the file
@@ -113,6 +158,8 @@ long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr)
 	case IOCTL_EVTCHN_UNBIND:
 	case IOCTL_EVTCHN_NOTIFY:
 	case IOCTL_EVTCHN_RESET:
+	case IOCTL_EVTCHN_FEATURES:
+	case IOCTL_EVTCHN_STATUS:
 		break;
 	default:
 		return -ENOSYS;
@@ -134,6 +181,10 @@ long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr)
 		    arg.restriction.domid >= DOMID_FIRST_RESERVED)
 			return -EINVAL;
 		return uevtchn_restrict(file, arg.restriction.domid);
+	case IOCTL_EVTCHN_FEATURES:
+		return arg.features.enable ? -EINVAL : UEVTCHN_FEATURES;
+	case IOCTL_EVTCHN_STATUS:
+		return ioctl_status(file, &arg.status, (void __user *)addr);
 	default:
 		return ioctl_bind(file, cmd, &arg);
 	}

@@ -13,7 +13,7 @@
 
 /*
  * Whoever includes this has to define domid_t, an unsigned 16-bit integer, and
- * _IOC(), which is in <sys/ioctl.h>. Xen's own public headers define domid_t,
+ * _IOC() and the like, which are in <sys/ioctl.h>. Xen's own public headers define domid_t,
  * too, and languages before C11 refuse a type that is defined twice, so it
  * cannot be defined here.
  */
@@ -235,5 +235,78 @@ struct ioctl_evtchn_bind {
  */
 #define IOCTL_EVTCHN_BIND_STATIC			\
 	_IOC(_IOC_NONE, 'E', 7, sizeof(struct ioctl_evtchn_bind))
+
+/**
+ * struct ioctl_evtchn_features - argument of IOCTL_EVTCHN_FEATURES
+ * @enable: features to switch on for this file, of those in bits 0 to 7; 0 to
+ *	ask only
+ */
+struct ioctl_evtchn_features {
+	unsigned int enable;
+};
+
+/* The kernel has a command: */
+#define EVTCHN_FEATURE_STATUS		(1U << 8)
+
+/**
+ * define IOCTL_EVTCHN_FEATURES - ask what the kernel can do beyond the above
+ *
+ * A kernel that does not have this command has none of the features.
+ *
+ * Return:
+ * * the features that the kernel has, EVTCHN_FEATURE_*; never negative
+ * * EINVAL: @enable has a feature that cannot be switched on, or that the
+ *   kernel does not have. None was switched on.
+ */
+#define IOCTL_EVTCHN_FEATURES				\
+	_IOW('E', 8, struct ioctl_evtchn_features)
+
+/**
+ * struct ioctl_evtchn_status - argument of IOCTL_EVTCHN_STATUS
+ * @port: a port of this file
+ * @status: set to EVTCHN_STATUS_*
+ * @remote_domain: set to the domain at the other end if the port is connected,
+ *	and to that which may connect if it is unbound; to 0 otherwise
+ * @remote_port: set to the other end's port if the port is connected, and to the
+ *	number of a virtual interrupt; to 0 otherwise
+ * @flags: set to any of EVTCHN_STATUS_F_*
+ * @irq: set to the irq of the port, as in /proc/interrupts; 0 if a restore took
+ *	the port
+ */
+struct ioctl_evtchn_status {
+	unsigned int port;
+	unsigned int status;
+	unsigned int remote_domain;
+	unsigned int remote_port;
+	unsigned int flags;
+	unsigned int irq;
+};
+
+/* The values are Xen's EVTCHNSTAT_*. */
+#define EVTCHN_STATUS_CLOSED		0	/* by a restore, or by force */
+#define EVTCHN_STATUS_UNBOUND		1	/* nobody is at the other end */
+#define EVTCHN_STATUS_CONNECTED		2
+#define EVTCHN_STATUS_VIRQ		4
+
+/* An event came, and the next one waits until the port is written. */
+#define EVTCHN_STATUS_F_MASKED		(1U << 0)
+/* BIND_STATIC has bound the port. */
+#define EVTCHN_STATUS_F_STATIC		(1U << 1)
+
+/**
+ * define IOCTL_EVTCHN_STATUS - ask about a port
+ *
+ * Tells how things are at this moment. When the domain at the other end unbinds
+ * its port or ends, the port becomes unbound, and no event says so: a program
+ * that has waited for long may ask.
+ *
+ * Return:
+ * * 0
+ * * EFAULT: the argument cannot be read, or not be written.
+ * * ENOTCONN: this file does not have the port.
+ * * Xen's errors: EACCES if FLASK is against it.
+ */
+#define IOCTL_EVTCHN_STATUS				\
+	_IOWR('E', 9, struct ioctl_evtchn_status)
 
 #endif /* __LINUX_PUBLIC_EVTCHN_H__ */

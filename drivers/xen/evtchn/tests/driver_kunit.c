@@ -283,6 +283,12 @@ static const struct command {
 	{ IOCTL_EVTCHN_NOTIFY, BOUND, { 0, 0, -EFAULT, -EFAULT } },
 	{ IOCTL_EVTCHN_NOTIFY, FIXED, { -ENOTCONN, -ENOTCONN, -EFAULT, -EFAULT } },
 	{ IOCTL_EVTCHN_RESET, 0, { 0, 0, 0, 0 } },
+	{ IOCTL_EVTCHN_FEATURES, 1, { -EINVAL, -EINVAL, -EFAULT, -EFAULT } },
+	{ IOCTL_EVTCHN_FEATURES, EVTCHN_FEATURE_STATUS, { -EINVAL, -EINVAL, -EFAULT, -EFAULT } },
+	{ IOCTL_EVTCHN_STATUS, BOUND, { 0, 0, -EFAULT, -EFAULT } },
+	{ IOCTL_EVTCHN_STATUS, FIXED, { -ENOTCONN, -ENOTCONN, -EFAULT, -EFAULT } },
+	{ IOCTL_EVTCHN_STATUS, 0, { -ENOTCONN, -ENOTCONN, -EFAULT, -EFAULT } },
+	{ IOCTL_EVTCHN_STATUS, U32_MAX, { -ENOTCONN, -ENOTCONN, -EFAULT, -EFAULT } },
 	{ _IOC(_IOC_NONE, 'E', 8, 4), 1, { -ENOSYS, -ENOSYS, -ENOSYS, -ENOSYS } },
 	{ _IOC(_IOC_NONE, 'F', 0, 4), 1, { -ENOSYS, -ENOSYS, -ENOSYS, -ENOSYS } },
 	{ _IOC(_IOC_NONE, 'E', 0, 8), 1, { -ENOSYS, -ENOSYS, -ENOSYS, -ENOSYS } },
@@ -895,6 +901,74 @@ static void poll_and_sigio_tell_of_events(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, world.file->ring.fasync);
 }
 
+/* What STATUS should say; the port's irq is what it has, and none if it is closed. */
+static void expect_status(struct file *filp, evtchn_port_t port, u32 status, u32 domain,
+			  u32 remote, u32 flags)
+{
+	const u32 want[] = {
+		port, status, domain, remote, flags,
+		status == EVTCHN_STATUS_CLOSED ? 0 : world.ports[port].irq,
+	};
+
+	/* What was there before is overwritten. */
+	memset32(world.memory, 0xa5a5a5a5, ARRAY_SIZE(want) + 1);
+	KUNIT_EXPECT_EQ(world.test, 0, call(filp, IOCTL_EVTCHN_STATUS, port));
+	KUNIT_EXPECT_MEMEQ(world.test, world.memory, want, sizeof(want));
+	KUNIT_EXPECT_EQ(world.test, 0xa5a5a5a5, world.memory[ARRAY_SIZE(want)]);
+}
+
+static void status_tells_what_a_port_is(struct kunit *test)
+{
+	struct file *filp = test->priv;
+	evtchn_port_t virq = bind_virq(filp), fixed = open_port(EVTCHNSTAT_unbound, false, 7);
+	evtchn_port_t offered = call(filp, IOCTL_EVTCHN_BIND_UNBOUND_PORT, DOMAIN);
+	evtchn_port_t connected = call(filp, IOCTL_EVTCHN_BIND_INTERDOMAIN, DOMAIN);
+
+	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_BIND_STATIC, fixed));
+	/* There is one event of a new connection. */
+	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 2));
+	expect_status(filp, connected, EVTCHN_STATUS_CONNECTED, DOMAIN, REMOTE_PORT,
+		      EVTCHN_STATUS_F_MASKED);
+	write_port(filp, connected);
+	expect_status(filp, connected, EVTCHN_STATUS_CONNECTED, DOMAIN, REMOTE_PORT, 0);
+	expect_status(filp, offered, EVTCHN_STATUS_UNBOUND, DOMAIN, 0, 0);
+	expect_status(filp, virq, EVTCHN_STATUS_VIRQ, 0, 3, 0);
+	expect_status(filp, fixed, EVTCHN_STATUS_UNBOUND, 7, 0, EVTCHN_STATUS_F_STATIC);
+	event(fixed);
+	expect_status(filp, fixed, EVTCHN_STATUS_UNBOUND, 7, 0,
+		      EVTCHN_STATUS_F_STATIC | EVTCHN_STATUS_F_MASKED);
+	/* A restricted file may ask, too, and the other end may go. */
+	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_RESTRICT_DOMID, DOMAIN));
+	world.ports[connected].status = EVTCHNSTAT_unbound;
+	expect_status(filp, connected, EVTCHN_STATUS_UNBOUND, DOMAIN, 0, 0);
+	/* Somebody closed the port by force: it is still bound, but there is nothing. */
+	world.ports[connected].status = EVTCHNSTAT_closed;
+	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_STATUS, connected));
+	KUNIT_EXPECT_EQ(test, EVTCHN_STATUS_CLOSED, world.memory[1]);
+	world.ports[connected].status = EVTCHNSTAT_interdomain;
+
+	world.fail.op = -EACCES;
+	KUNIT_EXPECT_EQ(test, -EACCES, call(filp, IOCTL_EVTCHN_STATUS, virq));
+	world.fail.op = 0;
+
+	restore_domain();
+	expect_status(filp, connected, EVTCHN_STATUS_CLOSED, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_UNBIND, connected));
+	KUNIT_EXPECT_EQ(test, -ENOTCONN, call(filp, IOCTL_EVTCHN_STATUS, connected));
+}
+
+static void features_are_told_and_not_switched_on(struct kunit *test)
+{
+	struct file *filp = test->priv;
+	u32 bit;
+
+	KUNIT_EXPECT_EQ(test, EVTCHN_FEATURE_STATUS, call(filp, IOCTL_EVTCHN_FEATURES, 0));
+	for (bit = 0; bit < 32; bit++)
+		KUNIT_EXPECT_EQ(test, -EINVAL, call(filp, IOCTL_EVTCHN_FEATURES, 1U << bit));
+	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_RESTRICT_DOMID, DOMAIN));
+	KUNIT_EXPECT_EQ(test, EVTCHN_FEATURE_STATUS, call(filp, IOCTL_EVTCHN_FEATURES, 0));
+}
+
 static const char *fdinfo(struct kunit *test)
 {
 	struct seq_file m = { .size = 200 };
@@ -955,6 +1029,8 @@ static struct kunit_case driver_cases[] = {
 	KUNIT_CASE(overflow_ends_with_reset),
 	KUNIT_CASE(read_waits_unless_told_not_to),
 	KUNIT_CASE(poll_and_sigio_tell_of_events),
+	KUNIT_CASE(status_tells_what_a_port_is),
+	KUNIT_CASE(features_are_told_and_not_switched_on),
 	KUNIT_CASE(fdinfo_tells_why_nothing_is_heard),
 	KUNIT_CASE(module_has_its_device_in_xen_only),
 	{}

@@ -23,5 +23,6 @@
 #define uevtchn_restrict	COPY(uevtchn_restrict)
 #define uevtchn_release		COPY(uevtchn_release)
 #define uevtchn_notify		COPY(uevtchn_notify)
+#define uevtchn_status		COPY(uevtchn_status)
 #define uevtchn_enable		COPY(uevtchn_enable)
 #define uevtchn_ioctl		COPY(uevtchn_ioctl)
