@@ -61,6 +61,10 @@ edit() {
 		replace "$file" "$line" "$line" \
 			"${line/evtchn.o/\$(addprefix evtchn/,core.o ioctl.o bind.o ring.o)}"
 		;;
+	drivers/xen/Makefile:eventfd)
+		line=${line/evtchn.o/\$(addprefix evtchn\/,core.o ioctl.o bind.o ring.o)}
+		after "$file" "$line" $'xen-evtchn-$(CONFIG_EVENTFD)\t\t+= evtchn/eventfd.o'
+		;;
 	drivers/xen/Makefile:driver-kunit)
 		replace "$file" "$kunit" "$kunit" \
 			"${kunit%evtchn/*}\$(addprefix evtchn/tests/,ring_kunit.o driver_kunit.o)"

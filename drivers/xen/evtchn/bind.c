@@ -38,6 +38,8 @@ enum {
  * @irq:	what the event core gave; constant until the port is lost. After
  *		that -1, under @file->bind_lock, once the irq was given back
  * @is_static:	BIND_STATIC has bound the port; constant
+ * @notifyfd:	the eventfd whose writes notify the port, or NULL; changed under
+ *		@file->bind_lock
  */
 struct uevtchn_binding {
 	struct hlist_node node;
@@ -47,6 +49,7 @@ struct uevtchn_binding {
 	unsigned int restores;
 	int irq;
 	bool is_static;
+	struct uevtchn_notifyfd *notifyfd;
 };
 
 /*
@@ -150,6 +153,8 @@ static void release_irq(struct uevtchn_binding *binding)
 {
 	int state = atomic_fetch_or(UEVTCHN_CLOSING, &binding->state);
 
+	/* Nobody may notify by an irq that is somebody else's. */
+	uevtchn_notifyfd_clear(&binding->notifyfd);
 	/* Waits for the handler. */
 	free_irq(binding->irq, binding);
 	/*
@@ -431,6 +436,35 @@ int uevtchn_notify(struct uevtchn_file *file, evtchn_port_t port)
 }
 
 /**
+ * uevtchn_set_notifyfd() - let writes to an eventfd notify a port
+ * @file: the port's owner
+ * @port: the port
+ * @fd: the eventfd; -1: from now on none
+ *
+ * Context: process, may sleep.
+ * Return: 0; -ENOTCONN if @file does not have @port, or lost it in a restore;
+ * the errors of uevtchn_notifyfd_set(); -EINTR.
+ */
+int uevtchn_set_notifyfd(struct uevtchn_file *file, evtchn_port_t port, int fd)
+{
+	struct uevtchn_binding *binding;
+	int rc = mutex_lock_killable(&file->bind_lock);
+
+	if (rc)
+		return rc;
+	binding = find_binding(file, port, false);
+	if (!binding)
+		rc = -ENOTCONN;
+	else if (fd == -1)
+		uevtchn_notifyfd_clear(&binding->notifyfd);
+	else
+		rc = uevtchn_notifyfd_set(&binding->notifyfd, fd, binding->irq);
+	mutex_unlock(&file->bind_lock);
+
+	return rc;
+}
+
+/**
  * uevtchn_status() - what a port is at this moment
  * @file: the port's owner
  * @port: the port
@@ -456,6 +490,7 @@ int uevtchn_status(struct uevtchn_file *file, evtchn_port_t port,
 		status->irq = binding->irq;
 		status->is_masked = atomic_read(&binding->state) & UEVTCHN_MASKED;
 		status->is_static = binding->is_static;
+		status->has_notifyfd = READ_ONCE(binding->notifyfd);
 	} else if (find_binding(file, port, true)) {
 		status->xen.status = EVTCHNSTAT_closed;
 	} else {

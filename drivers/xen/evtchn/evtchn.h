@@ -18,6 +18,7 @@
  *	core.c	the module, the device and its file operations
  *	ioctl.c	user structures, and what a restricted file may do
  *	bind.c	bindings: ports, irqs, EOIs and hypercalls
+ *	eventfd.c	eventfds that stand for a port
  *	ring.c	a queue of numbers, and who waits for it
  */
 
@@ -59,7 +60,9 @@
  *
  * Outermost first::
  *
- *	file->bind_lock		bind, UNBIND and RESTRICT_DOMID
+ *	file->bind_lock		bind, UNBIND, RESTRICT_DOMID and NOTIFYFD
+ *	  an eventfd's wait queue	who waits for an eventfd; also taken by
+ *				interrupts, and nothing is taken under it
  *	  file->lock		NOTIFY, STATUS and write() for reading
  *	    ring->wait.lock	the ring; also taken by interrupts
  *
@@ -205,13 +208,32 @@ struct uevtchn_request {
  * @irq:	its irq; 0 if a restore took the port
  * @is_masked:	an event was delivered, and the next waits for write()
  * @is_static:	BIND_STATIC has bound it
+ * @has_notifyfd: writes to an eventfd notify it
  */
 struct uevtchn_status {
 	struct evtchn_status xen;
 	unsigned int irq;
 	bool is_masked;
 	bool is_static;
+	bool has_notifyfd;
 };
+
+struct uevtchn_notifyfd;
+
+#ifdef CONFIG_EVENTFD
+int uevtchn_notifyfd_set(struct uevtchn_notifyfd **slot, int fd, int irq);
+void uevtchn_notifyfd_clear(struct uevtchn_notifyfd **slot);
+#else
+static inline int uevtchn_notifyfd_set(struct uevtchn_notifyfd **slot, int fd,
+				       int irq)
+{
+	return -ENOSYS;
+}
+
+static inline void uevtchn_notifyfd_clear(struct uevtchn_notifyfd **slot)
+{
+}
+#endif
 
 void uevtchn_init(struct uevtchn_file *file);
 int uevtchn_bind(struct uevtchn_file *file, struct uevtchn_request *req);
@@ -219,6 +241,7 @@ int uevtchn_unbind(struct uevtchn_file *file, evtchn_port_t port);
 int uevtchn_restrict(struct uevtchn_file *file, domid_t domid);
 void uevtchn_release(struct uevtchn_file *file);
 int uevtchn_notify(struct uevtchn_file *file, evtchn_port_t port);
+int uevtchn_set_notifyfd(struct uevtchn_file *file, evtchn_port_t port, int fd);
 int uevtchn_status(struct uevtchn_file *file, evtchn_port_t port,
 		   struct uevtchn_status *status);
 void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,

@@ -25,10 +25,13 @@ union uevtchn_arg {
 	struct ioctl_evtchn_bind bind;
 	struct ioctl_evtchn_features features;
 	struct ioctl_evtchn_status status;
+	struct ioctl_evtchn_notifyfd notifyfd;
 };
 
 /* Features: those that are commands, which need not be switched on. */
-#define UEVTCHN_FEATURES	EVTCHN_FEATURE_STATUS
+#define UEVTCHN_FEATURES						\
+	(EVTCHN_FEATURE_STATUS |					\
+	 (IS_ENABLED(CONFIG_EVENTFD) ? EVTCHN_FEATURE_NOTIFYFD : 0))
 
 /* RESTRICT_DOMID may be under way. What binds is checked again in bind.c. */
 static bool is_restricted(const struct uevtchn_file *file)
@@ -111,7 +114,8 @@ static long ioctl_status(struct uevtchn_file *file, struct ioctl_evtchn_status *
 		.port = arg->port,
 		.status = status.xen.status,
 		.flags = (status.is_masked ? EVTCHN_STATUS_F_MASKED : 0) |
-			 (status.is_static ? EVTCHN_STATUS_F_STATIC : 0),
+			 (status.is_static ? EVTCHN_STATUS_F_STATIC : 0) |
+			 (status.has_notifyfd ? EVTCHN_STATUS_F_NOTIFYFD : 0),
 		.irq = status.irq,
 	};
 	switch (status.xen.status) {
@@ -161,6 +165,10 @@ long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr)
 	case IOCTL_EVTCHN_FEATURES:
 	case IOCTL_EVTCHN_STATUS:
 		break;
+	case IOCTL_EVTCHN_NOTIFYFD:
+		if (IS_ENABLED(CONFIG_EVENTFD))
+			break;
+		return -ENOSYS;
 	default:
 		return -ENOSYS;
 	}
@@ -185,6 +193,11 @@ long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr)
 		return arg.features.enable ? -EINVAL : UEVTCHN_FEATURES;
 	case IOCTL_EVTCHN_STATUS:
 		return ioctl_status(file, &arg.status, (void __user *)addr);
+	case IOCTL_EVTCHN_NOTIFYFD:
+		if (arg.notifyfd.fd < -1)
+			return -EINVAL;
+		return uevtchn_set_notifyfd(file, arg.notifyfd.port,
+					    arg.notifyfd.fd);
 	default:
 		return ioctl_bind(file, cmd, &arg);
 	}

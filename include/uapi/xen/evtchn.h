@@ -247,6 +247,7 @@ struct ioctl_evtchn_features {
 
 /* The kernel has a command: */
 #define EVTCHN_FEATURE_STATUS		(1U << 8)
+#define EVTCHN_FEATURE_NOTIFYFD		(1U << 9)
 
 /**
  * define IOCTL_EVTCHN_FEATURES - ask what the kernel can do beyond the above
@@ -292,6 +293,8 @@ struct ioctl_evtchn_status {
 #define EVTCHN_STATUS_F_MASKED		(1U << 0)
 /* BIND_STATIC has bound the port. */
 #define EVTCHN_STATUS_F_STATIC		(1U << 1)
+/* NOTIFYFD has set an eventfd. */
+#define EVTCHN_STATUS_F_NOTIFYFD	(1U << 3)
 
 /**
  * define IOCTL_EVTCHN_STATUS - ask about a port
@@ -308,5 +311,37 @@ struct ioctl_evtchn_status {
  */
 #define IOCTL_EVTCHN_STATUS				\
 	_IOWR('E', 9, struct ioctl_evtchn_status)
+
+/**
+ * struct ioctl_evtchn_notifyfd - argument of IOCTL_EVTCHN_NOTIFYFD
+ * @port: a port of this file
+ * @fd: an eventfd, or -1
+ */
+struct ioctl_evtchn_notifyfd {
+	unsigned int port;
+	int fd;
+};
+
+/**
+ * define IOCTL_EVTCHN_NOTIFYFD - let writes to an eventfd notify a port
+ *
+ * From now on, what is written to the eventfd, by whoever has it, is taken out of
+ * it at once and sends one event to the other end of the port. A 0 sends none,
+ * and what is in the eventfd already sends one. A port has one such eventfd, and
+ * an eventfd one port. Another @fd takes the place of the one before, and -1 ends
+ * it, as UNBIND and the last close of this file do: what is written then stays in
+ * the eventfd. After a restore it is taken, and sends nothing.
+ *
+ * Return:
+ * * 0
+ * * EBADF: @fd is not open.
+ * * EBUSY: what is written to the eventfd is taken already, for another port or
+ *   by KVM.
+ * * EINVAL: @fd is not an eventfd, or less than -1.
+ * * ENOMEM: out of memory.
+ * * ENOTCONN: this file does not have the port, or it was lost in a restore.
+ */
+#define IOCTL_EVTCHN_NOTIFYFD				\
+	_IOW('E', 10, struct ioctl_evtchn_notifyfd)
 
 #endif /* __LINUX_PUBLIC_EVTCHN_H__ */

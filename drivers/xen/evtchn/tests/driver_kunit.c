@@ -115,12 +115,16 @@ static bool works(struct file *filp, evtchn_port_t port)
 
 static int driver_test_init(struct kunit *test)
 {
+	int fd;
+
 	memset(&world, 0, sizeof(world));
 	world.test = test;
 	world.nr_channels = NR_PORTS;
 	world.store_port = -1;
 	world.memory = kunit_kzalloc(test, USER_SIZE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, world.memory);
+	for (fd = 0; fd < NR_EVENTFDS; fd++)
+		init_waitqueue_head(&world.eventfds[fd].queue);
 	test->priv = open_file(test);
 	return 0;
 }
@@ -128,9 +132,14 @@ static int driver_test_init(struct kunit *test)
 static void driver_test_exit(struct kunit *test)
 {
 	struct file *filp = test->priv;
+	int fd;
 
 	if (filp && filp->private_data)
 		close_file(filp);
+	for (fd = 0; fd < NR_EVENTFDS; fd++) {
+		KUNIT_EXPECT_EQ(test, 0, world.eventfds[fd].files);
+		KUNIT_EXPECT_EQ(test, 0, world.eventfds[fd].refs);
+	}
 	KUNIT_EXPECT_EQ(test, 0, count_ports(true));
 	KUNIT_EXPECT_EQ(test, 0, world.nr_irqs);
 	KUNIT_EXPECT_EQ(test, 0, world.nr_live);
@@ -957,16 +966,106 @@ static void status_tells_what_a_port_is(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENOTCONN, call(filp, IOCTL_EVTCHN_STATUS, connected));
 }
 
+static int set_notifyfd(struct file *filp, evtchn_port_t port, int fd)
+{
+	world.memory[0] = port;
+	world.memory[1] = fd;
+	return call_at(filp, IOCTL_EVTCHN_NOTIFYFD, USER_BASE);
+}
+
+/* Whether a write to the eventfd sends that port so many events, and is taken. */
+static bool notifies(int fd, evtchn_port_t port, unsigned int events)
+{
+	unsigned int sends = world.ports[port].sends;
+
+	write_eventfd(fd, 1);
+	if (world.eventfds[fd].count != !events)
+		return false;
+	world.eventfds[fd].count = 0;
+	return world.ports[port].sends == sends + events;
+}
+
+static void writes_to_an_eventfd_notify_its_port(struct kunit *test)
+{
+	struct file *filp = test->priv, *other = open_file(test);
+	evtchn_port_t port = bind_virq(filp), second = bind_virq(filp), foreign = bind_virq(other);
+
+	KUNIT_EXPECT_EQ(test, 0, set_notifyfd(filp, port, 0));
+	KUNIT_EXPECT_TRUE(test, notifies(0, port, 1));
+	/* What it is full of is one event, and nothing is none. */
+	write_eventfd(0, 0);
+	KUNIT_EXPECT_EQ(test, 1, world.ports[port].sends);
+	write_eventfd(0, 7);
+	KUNIT_EXPECT_EQ(test, 2, world.ports[port].sends);
+	write_eventfd(1, 3);
+	KUNIT_EXPECT_EQ(test, 0, set_notifyfd(filp, second, 1));
+	KUNIT_EXPECT_EQ(test, 1, world.ports[second].sends);
+	KUNIT_EXPECT_EQ(test, 0, world.eventfds[1].count);
+	/* A reader that wakes the queue means nothing. */
+	world.eventfds[1].count = 1;
+	wake_up_poll(&world.eventfds[1].queue, EPOLLOUT);
+	KUNIT_EXPECT_EQ(test, 1, world.eventfds[1].count);
+	world.eventfds[1].count = 0;
+	expect_status(filp, port, EVTCHN_STATUS_VIRQ, 0, 3, EVTCHN_STATUS_F_NOTIFYFD);
+
+	/* What fails leaves all as it was. */
+	KUNIT_EXPECT_EQ(test, -ENOTCONN, set_notifyfd(filp, foreign, 2));
+	KUNIT_EXPECT_EQ(test, -EINVAL, set_notifyfd(filp, port, -2));
+	KUNIT_EXPECT_EQ(test, -EBADF, set_notifyfd(filp, port, NR_EVENTFDS + 1));
+	KUNIT_EXPECT_EQ(test, -EINVAL, set_notifyfd(filp, port, NR_EVENTFDS));
+	KUNIT_EXPECT_EQ(test, -EBUSY, set_notifyfd(filp, port, 1));
+	world.fail.alloc = 1;
+	KUNIT_EXPECT_EQ(test, -ENOMEM, set_notifyfd(filp, port, 2));
+	world.killed = true;
+	KUNIT_EXPECT_EQ(test, -EINTR, set_notifyfd(filp, port, 2));
+	KUNIT_EXPECT_EQ(test, -EINTR, set_notifyfd(filp, port, -1));
+	world.killed = false;
+	KUNIT_EXPECT_EQ(test, -EFAULT, call_at(filp, IOCTL_EVTCHN_NOTIFYFD, NOWHERE));
+	KUNIT_EXPECT_TRUE(test, notifies(0, port, 1));
+	KUNIT_EXPECT_TRUE(test, notifies(1, second, 1));
+
+	/* The same one again, another one, and none; also for a restricted file. */
+	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_RESTRICT_DOMID, DOMAIN));
+	KUNIT_EXPECT_EQ(test, 0, set_notifyfd(filp, port, 0));
+	KUNIT_EXPECT_TRUE(test, notifies(0, port, 1));
+	KUNIT_EXPECT_EQ(test, 0, set_notifyfd(filp, port, 2));
+	KUNIT_EXPECT_TRUE(test, notifies(0, port, 0));
+	KUNIT_EXPECT_TRUE(test, notifies(2, port, 1));
+	KUNIT_EXPECT_EQ(test, 0, set_notifyfd(filp, port, -1));
+	KUNIT_EXPECT_EQ(test, 0, set_notifyfd(filp, port, -1));
+	KUNIT_EXPECT_TRUE(test, notifies(2, port, 0));
+	expect_status(filp, port, EVTCHN_STATUS_VIRQ, 0, 3, 0);
+
+	/* It goes with the port, whose number is at once somebody else's. */
+	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_UNBIND, second));
+	KUNIT_EXPECT_EQ(test, second, bind_virq(other));
+	KUNIT_EXPECT_TRUE(test, notifies(1, second, 0));
+	/* After a restore nothing is sent, and the next bind ends it. */
+	KUNIT_EXPECT_EQ(test, 0, set_notifyfd(filp, port, 0));
+	close_file(other);
+	restore_domain();
+	use(filp);
+	KUNIT_EXPECT_EQ(test, -ENOTCONN, set_notifyfd(filp, port, 2));
+	open_port(EVTCHNSTAT_unbound, false, 0);
+	write_eventfd(0, 1);
+	KUNIT_EXPECT_EQ(test, 0, world.ports[port].sends);
+	KUNIT_EXPECT_EQ(test, 0, world.eventfds[0].count);
+	call(filp, IOCTL_EVTCHN_BIND_INTERDOMAIN, DOMAIN);
+	KUNIT_EXPECT_EQ(test, 0, world.eventfds[0].refs);
+}
+
+#define FEATURES	(EVTCHN_FEATURE_STATUS | EVTCHN_FEATURE_NOTIFYFD)
+
 static void features_are_told_and_not_switched_on(struct kunit *test)
 {
 	struct file *filp = test->priv;
 	u32 bit;
 
-	KUNIT_EXPECT_EQ(test, EVTCHN_FEATURE_STATUS, call(filp, IOCTL_EVTCHN_FEATURES, 0));
+	KUNIT_EXPECT_EQ(test, FEATURES, call(filp, IOCTL_EVTCHN_FEATURES, 0));
 	for (bit = 0; bit < 32; bit++)
 		KUNIT_EXPECT_EQ(test, -EINVAL, call(filp, IOCTL_EVTCHN_FEATURES, 1U << bit));
 	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_RESTRICT_DOMID, DOMAIN));
-	KUNIT_EXPECT_EQ(test, EVTCHN_FEATURE_STATUS, call(filp, IOCTL_EVTCHN_FEATURES, 0));
+	KUNIT_EXPECT_EQ(test, FEATURES, call(filp, IOCTL_EVTCHN_FEATURES, 0));
 }
 
 static const char *fdinfo(struct kunit *test)
@@ -1030,6 +1129,7 @@ static struct kunit_case driver_cases[] = {
 	KUNIT_CASE(read_waits_unless_told_not_to),
 	KUNIT_CASE(poll_and_sigio_tell_of_events),
 	KUNIT_CASE(status_tells_what_a_port_is),
+	KUNIT_CASE(writes_to_an_eventfd_notify_its_port),
 	KUNIT_CASE(features_are_told_and_not_switched_on),
 	KUNIT_CASE(fdinfo_tells_why_nothing_is_heard),
 	KUNIT_CASE(module_has_its_device_in_xen_only),

@@ -8,6 +8,8 @@
 
 #include <linux/cleanup.h>
 #include <linux/err.h>
+#include <linux/eventfd.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/interrupt.h>
 #include <linux/list.h>
@@ -68,6 +70,15 @@ struct world_irq {
 	bool shared;
 };
 
+/* Descriptors 0 to 3; the next one is open, and no eventfd. */
+#define NR_EVENTFDS	4
+
+struct world_eventfd {
+	wait_queue_head_t queue;
+	u64 count;
+	int files, refs;	/* references to the open file, and to it */
+};
+
 /* The allocation of this number fails, or each call of a kind; 0: none. */
 struct failure {
 	unsigned int alloc;
@@ -90,6 +101,7 @@ static struct world {
 	void (*at_request)(void);
 	unsigned int nr_live, ops, closes, eois, signals;
 	struct miscdevice *misc;
+	struct world_eventfd eventfds[NR_EVENTFDS];
 	u32 *memory;		/* of the program, at USER_BASE */
 	struct uevtchn_file *file;	/* whose operation runs */
 	const char *complaint;
@@ -491,6 +503,81 @@ static void world_free_irq(unsigned int nr, void *data)
 	irq->owed = min(irq->owed, 1);
 }
 
+/*
+ * Eventfds
+ */
+
+static struct file *world_eventfd_fget(int fd)
+{
+	if (fd >= 0 && fd < NR_EVENTFDS) {
+		world.eventfds[fd].files++;
+		return (struct file *)&world.eventfds[fd];
+	}
+	return ERR_PTR(fd == NR_EVENTFDS ? -EINVAL : -EBADF);
+}
+
+static void world_fput(struct file *file)
+{
+	complain_if(!((struct world_eventfd *)file)->files--, "a file is put twice");
+}
+
+static struct eventfd_ctx *world_eventfd_fileget(struct file *file)
+{
+	struct world_eventfd *eventfd = (struct world_eventfd *)file;
+
+	complain_if(!eventfd->files, "a file is used that was put");
+	eventfd->refs++;
+	return (struct eventfd_ctx *)eventfd;
+}
+
+static void world_eventfd_put(struct eventfd_ctx *ctx)
+{
+	struct world_eventfd *eventfd = (struct world_eventfd *)ctx;
+
+	complain_if(!eventfd->refs--, "an eventfd is put twice");
+	/* Nobody adds a waiter now. */
+	complain_if(!eventfd->refs && waitqueue_active(&eventfd->queue),
+		    "an eventfd is put, and there are waiters in its queue");
+}
+
+static __poll_t world_poll(struct file *file, poll_table *table)
+{
+	struct world_eventfd *eventfd = (struct world_eventfd *)file;
+
+	complain_if(!eventfd->files, "a file is polled that was put");
+	table->_qproc(file, &eventfd->queue, table);
+	return eventfd->count ? EPOLLIN : 0;
+}
+
+static void world_eventfd_read(struct eventfd_ctx *ctx, u64 *count)
+{
+	struct world_eventfd *eventfd = (struct world_eventfd *)ctx;
+
+	must_hold(spin, &eventfd->queue.lock);
+	*count = eventfd->count;
+	eventfd->count = 0;
+}
+
+/* A program's write() of it. */
+static void write_eventfd(int fd, u64 count)
+{
+	struct world_eventfd *eventfd = &world.eventfds[fd];
+
+	spin_lock_irq(&eventfd->queue.lock);
+	eventfd->count += count;
+	wake_up_locked_poll(&eventfd->queue, EPOLLIN);
+	spin_unlock_irq(&eventfd->queue.lock);
+}
+
+/* As that of the event core: nothing, once a restore took the port. */
+static void world_send_by_irq(unsigned int nr)
+{
+	struct world_irq *irq = irq_of(nr);
+
+	if (irq->port)
+		world.ports[irq->port].sends++;
+}
+
 /* What a restore leaves: no port, and irqs without one. */
 static void restore_domain(void)
 {
@@ -510,6 +597,7 @@ static void world_signal(struct fasync_struct **fasync, int signal, int band)
 
 /* From here on the driver's calls are of the world. */
 #undef lockdep_assert_held
+#undef fput
 #undef kzalloc
 #undef kvmalloc
 #undef kvzalloc
@@ -557,6 +645,13 @@ static void world_signal(struct fasync_struct **fasync, int signal, int band)
 #define misc_register(device)			(world.misc = (device), world.fail.misc)
 #define misc_deregister(device)			\
 	(world.misc = world.misc == (device) ? NULL : world.misc)
+#define eventfd_fget(fd)			world_eventfd_fget(fd)
+#define fput(file)				world_fput(file)
+#define eventfd_ctx_fileget(file)		world_eventfd_fileget(file)
+#define eventfd_ctx_put(ctx)			world_eventfd_put(ctx)
+#define eventfd_ctx_do_read(ctx, count)		world_eventfd_read(ctx, count)
+#define vfs_poll(file, table)			world_poll(file, table)
+#define notify_remote_via_irq(irq)		world_send_by_irq(irq)
 #define module_init(fn)
 #define module_exit(fn)
 #define __init
@@ -566,6 +661,7 @@ static void world_signal(struct fasync_struct **fasync, int signal, int band)
 
 #define lockdep_assert_held(lock)		must_hold(spin, lock)
 #include "../ring.c"
+#include "../eventfd.c"
 #undef lockdep_assert_held
 #define lockdep_assert_held(lock)		must_hold_mutex(lock)
 #include "../bind.c"
