@@ -5,6 +5,7 @@
  * The device's user ABI was defined by the event channel driver of K A Fraser
  * and Steven Smith (2004), which this one replaces.
  */
+#include <linux/atomic.h>
 #include <linux/ctype.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
@@ -14,7 +15,10 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include <xen/interface/xen.h>
 #include <xen/xen.h>
+
+#include <uapi/xen/evtchn.h>
 
 #include "evtchn.h"
 
@@ -32,6 +36,29 @@ static size_t round_count(size_t count)
 	return min(round_down(count, sizeof(evtchn_port_t)), PAGE_SIZE);
 }
 
+/* At most one piece, as a port that is enabled may be pushed again at once. */
+static ssize_t read_and_enable(struct uevtchn_file *file, char __user *buf,
+			       size_t count, bool nonblock)
+{
+	evtchn_port_t ports[UEVTCHN_WRITE_PORTS];
+	bool done;
+	int n;
+
+	n = uevtchn_ring_begin(&file->ring, ports,
+			       min(count / sizeof(*ports), ARRAY_SIZE(ports)),
+			       nonblock);
+	if (n < 0)
+		return n;
+	done = !copy_to_user(buf, ports, n * sizeof(*ports));
+	/* Before they are enabled: there is one slot for each port. */
+	uevtchn_ring_end(&file->ring, done);
+	if (!done)
+		return -EFAULT;
+	uevtchn_enable(file, ports, n);
+
+	return n * sizeof(*ports);
+}
+
 static ssize_t uevtchn_read(struct file *filp, char __user *buf, size_t count,
 			    loff_t *ppos)
 {
@@ -46,6 +73,8 @@ static ssize_t uevtchn_read(struct file *filp, char __user *buf, size_t count,
 		return 0;
 	if (nonblock && uevtchn_ring_is_idle(&file->ring))
 		return -EAGAIN;
+	if (atomic_read(&file->features) & EVTCHN_FEATURE_READ_ENABLES)
+		return read_and_enable(file, buf, count, nonblock);
 
 	n = uevtchn_ring_begin(&file->ring, ports,
 			       min(count / sizeof(*ports), ARRAY_SIZE(ports)),

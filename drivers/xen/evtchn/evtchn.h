@@ -166,6 +166,7 @@ static inline bool uevtchn_ring_is_idle(const struct uevtchn_ring *ring)
  *		last gave their irqs back. Under @bind_lock
  * @restrict_domid: UEVTCHN_UNRESTRICTED, or the only domain to which
  *		BIND_INTERDOMAIN may bind. Set once, under @bind_lock
+ * @features:	what FEATURES has switched on; nothing is switched off again
  * @name:	name of the irq action; constant after open
  */
 struct uevtchn_file {
@@ -177,6 +178,7 @@ struct uevtchn_file {
 	unsigned int nr_bindings;
 	unsigned int restores;
 	domid_t restrict_domid;
+	atomic_t features;
 	char name[sizeof(UEVTCHN_NAME) + TASK_COMM_LEN];
 };
 

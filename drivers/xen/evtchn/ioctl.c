@@ -2,6 +2,7 @@
 /*
  * The commands: user structures, range checks, and the restriction policy.
  */
+#include <linux/atomic.h>
 #include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/fs.h>
@@ -28,9 +29,10 @@ union uevtchn_arg {
 	struct ioctl_evtchn_notifyfd notifyfd;
 };
 
-/* Features: those that are commands, which need not be switched on. */
+/* Features that can be switched on, and all. */
+#define UEVTCHN_SWITCHES	EVTCHN_FEATURE_READ_ENABLES
 #define UEVTCHN_FEATURES						\
-	(EVTCHN_FEATURE_STATUS |					\
+	(UEVTCHN_SWITCHES | EVTCHN_FEATURE_STATUS |			\
 	 (IS_ENABLED(CONFIG_EVENTFD) ? EVTCHN_FEATURE_NOTIFYFD : 0))
 
 /* RESTRICT_DOMID may be under way. What binds is checked again in bind.c. */
@@ -190,7 +192,10 @@ long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr)
 			return -EINVAL;
 		return uevtchn_restrict(file, arg.restriction.domid);
 	case IOCTL_EVTCHN_FEATURES:
-		return arg.features.enable ? -EINVAL : UEVTCHN_FEATURES;
+		if (arg.features.enable & ~UEVTCHN_SWITCHES)
+			return -EINVAL;
+		atomic_or(arg.features.enable, &file->features);
+		return UEVTCHN_FEATURES;
 	case IOCTL_EVTCHN_STATUS:
 		return ioctl_status(file, &arg.status, (void __user *)addr);
 	case IOCTL_EVTCHN_NOTIFYFD:

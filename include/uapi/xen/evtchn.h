@@ -245,6 +245,8 @@ struct ioctl_evtchn_features {
 	unsigned int enable;
 };
 
+/* A read() of the file enables the ports that it returns, which are 32 at most. */
+#define EVTCHN_FEATURE_READ_ENABLES	(1U << 0)
 /* The kernel has a command: */
 #define EVTCHN_FEATURE_STATUS		(1U << 8)
 #define EVTCHN_FEATURE_NOTIFYFD		(1U << 9)
@@ -252,7 +254,8 @@ struct ioctl_evtchn_features {
 /**
  * define IOCTL_EVTCHN_FEATURES - ask what the kernel can do beyond the above
  *
- * A kernel that does not have this command has none of the features.
+ * A kernel that does not have this command has none of the features. What is
+ * switched on holds for everybody who has the file, and is never switched off.
  *
  * Return:
  * * the features that the kernel has, EVTCHN_FEATURE_*; never negative

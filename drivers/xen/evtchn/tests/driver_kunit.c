@@ -292,7 +292,7 @@ static const struct command {
 	{ IOCTL_EVTCHN_NOTIFY, BOUND, { 0, 0, -EFAULT, -EFAULT } },
 	{ IOCTL_EVTCHN_NOTIFY, FIXED, { -ENOTCONN, -ENOTCONN, -EFAULT, -EFAULT } },
 	{ IOCTL_EVTCHN_RESET, 0, { 0, 0, 0, 0 } },
-	{ IOCTL_EVTCHN_FEATURES, 1, { -EINVAL, -EINVAL, -EFAULT, -EFAULT } },
+	{ IOCTL_EVTCHN_FEATURES, 2, { -EINVAL, -EINVAL, -EFAULT, -EFAULT } },
 	{ IOCTL_EVTCHN_FEATURES, EVTCHN_FEATURE_STATUS, { -EINVAL, -EINVAL, -EFAULT, -EFAULT } },
 	{ IOCTL_EVTCHN_STATUS, BOUND, { 0, 0, -EFAULT, -EFAULT } },
 	{ IOCTL_EVTCHN_STATUS, FIXED, { -ENOTCONN, -ENOTCONN, -EFAULT, -EFAULT } },
@@ -1054,18 +1054,68 @@ static void writes_to_an_eventfd_notify_its_port(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, world.eventfds[0].refs);
 }
 
-#define FEATURES	(EVTCHN_FEATURE_STATUS | EVTCHN_FEATURE_NOTIFYFD)
+#define FEATURES	(EVTCHN_FEATURE_READ_ENABLES | EVTCHN_FEATURE_STATUS | \
+			 EVTCHN_FEATURE_NOTIFYFD)
 
-static void features_are_told_and_not_switched_on(struct kunit *test)
+static void features_are_told_and_switched_on(struct kunit *test)
 {
 	struct file *filp = test->priv;
 	u32 bit;
 
 	KUNIT_EXPECT_EQ(test, FEATURES, call(filp, IOCTL_EVTCHN_FEATURES, 0));
-	for (bit = 0; bit < 32; bit++)
-		KUNIT_EXPECT_EQ(test, -EINVAL, call(filp, IOCTL_EVTCHN_FEATURES, 1U << bit));
+	for (bit = 1; bit < 32; bit++)
+		KUNIT_EXPECT_EQ(test, -EINVAL,
+				call(filp, IOCTL_EVTCHN_FEATURES, 1U << bit | 1));
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&world.file->features));
 	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_RESTRICT_DOMID, DOMAIN));
+	KUNIT_EXPECT_EQ(test, FEATURES,
+			call(filp, IOCTL_EVTCHN_FEATURES, EVTCHN_FEATURE_READ_ENABLES));
 	KUNIT_EXPECT_EQ(test, FEATURES, call(filp, IOCTL_EVTCHN_FEATURES, 0));
+	KUNIT_EXPECT_EQ(test, EVTCHN_FEATURE_READ_ENABLES, atomic_read(&world.file->features));
+}
+
+static void read_enables_what_it_returns_if_told_to(struct kunit *test)
+{
+	struct file *filp = test->priv;
+	evtchn_port_t ports[40], port;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(ports); i++)
+		ports[i] = bind_virq(filp);
+	port = ports[0];
+	KUNIT_EXPECT_GT(test, call(filp, IOCTL_EVTCHN_FEATURES, EVTCHN_FEATURE_READ_ENABLES), 0);
+	KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 1));
+	for (i = 0; i < 3; i++) {
+		event(port);
+		/* Until it is read, the port is masked. */
+		event(port);
+		KUNIT_EXPECT_EQ(test, 2 * i, world.eois);
+		KUNIT_EXPECT_EQ(test, -EFAULT, read_at(filp, NOWHERE, 4));
+		KUNIT_EXPECT_EQ(test, 2 * i, world.eois);
+		KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
+		KUNIT_EXPECT_EQ(test, port, world.memory[0]);
+		/* That which waited has come, and is one. */
+		KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
+		KUNIT_EXPECT_EQ(test, 2 * i + 2, world.eois);
+		KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 1));
+		/* A write that comes too late does nothing. */
+		write_port(filp, port);
+		KUNIT_EXPECT_EQ(test, 2 * i + 2, world.eois);
+	}
+	/* An event that was missed is not lost either. */
+	event(port);
+	replay(port);
+	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
+	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
+	KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 8));
+
+	for (i = 0; i < ARRAY_SIZE(ports); i++)
+		event(ports[i]);
+	KUNIT_EXPECT_EQ(test, 3, read_ports(filp, 3));
+	KUNIT_EXPECT_EQ(test, 32, read_ports(filp, 64));
+	KUNIT_EXPECT_EQ(test, 5, read_ports(filp, 64));
+	KUNIT_EXPECT_EQ(test, ports[39], world.memory[4]);
+	KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 64));
 }
 
 static const char *fdinfo(struct kunit *test)
@@ -1130,7 +1180,8 @@ static struct kunit_case driver_cases[] = {
 	KUNIT_CASE(poll_and_sigio_tell_of_events),
 	KUNIT_CASE(status_tells_what_a_port_is),
 	KUNIT_CASE(writes_to_an_eventfd_notify_its_port),
-	KUNIT_CASE(features_are_told_and_not_switched_on),
+	KUNIT_CASE(features_are_told_and_switched_on),
+	KUNIT_CASE(read_enables_what_it_returns_if_told_to),
 	KUNIT_CASE(fdinfo_tells_why_nothing_is_heard),
 	KUNIT_CASE(module_has_its_device_in_xen_only),
 	{}
