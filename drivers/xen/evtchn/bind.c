@@ -38,6 +38,8 @@ enum {
  * @irq:	what the event core gave; constant until the port is lost. After
  *		that -1, under @file->bind_lock, once the irq was given back
  * @is_static:	BIND_STATIC has bound the port; constant
+ * @sink:	the eventfd that gets the port's events, or NULL: the ring does.
+ *		Changed under @file->lock, while the handler cannot run
  * @notifyfd:	the eventfd whose writes notify the port, or NULL; changed under
  *		@file->bind_lock
  */
@@ -49,6 +51,7 @@ struct uevtchn_binding {
 	unsigned int restores;
 	int irq;
 	bool is_static;
+	struct uevtchn_sink *sink;
 	struct uevtchn_notifyfd *notifyfd;
 };
 
@@ -126,6 +129,14 @@ static void remove_binding(struct uevtchn_binding *binding)
 	write_unlock(&binding->file->lock);
 }
 
+static void deliver(struct uevtchn_binding *binding)
+{
+	if (unlikely(binding->sink))
+		uevtchn_sink_signal(binding->sink);
+	else
+		uevtchn_ring_push(&binding->file->ring, binding->port);
+}
+
 static irqreturn_t uevtchn_interrupt(int irq, void *data)
 {
 	struct uevtchn_binding *binding = data;
@@ -140,7 +151,7 @@ static irqreturn_t uevtchn_interrupt(int irq, void *data)
 	} while (!atomic_try_cmpxchg(&binding->state, &old, new));
 
 	if (!(old & UEVTCHN_MASKED))
-		uevtchn_ring_push(&binding->file->ring, binding->port);
+		deliver(binding);
 
 	return IRQ_HANDLED;
 }
@@ -153,10 +164,13 @@ static void release_irq(struct uevtchn_binding *binding)
 {
 	int state = atomic_fetch_or(UEVTCHN_CLOSING, &binding->state);
 
-	/* Nobody may notify by an irq that is somebody else's. */
+	/* Nobody may notify, or send an EOI, by an irq that is somebody else's. */
 	uevtchn_notifyfd_clear(&binding->notifyfd);
+	uevtchn_sink_detach(binding->sink);
 	/* Waits for the handler. */
 	free_irq(binding->irq, binding);
+	uevtchn_sink_free(binding->sink);
+	binding->sink = NULL;
 	/*
 	 * Another handler of the irq may wait for the EOI that write() owed. If
 	 * there is none, the irq is shut down, and an event that waited in Xen
@@ -435,6 +449,110 @@ int uevtchn_notify(struct uevtchn_file *file, evtchn_port_t port)
 	return rc;
 }
 
+/*
+ * The eventfd of @binding was read: the port is enabled, as by write(). What was
+ * missed is forgotten, for the reader looks now. It must not be delivered here: a
+ * waiter of an eventfd cannot signal one.
+ */
+static void sink_was_read(struct uevtchn_binding *binding)
+{
+	int old = atomic_read(&binding->state);
+
+	do {
+		/* release_irq() sends the EOI itself. */
+		if (!(old & UEVTCHN_MASKED) || (old & UEVTCHN_CLOSING))
+			return;
+	} while (!atomic_try_cmpxchg(&binding->state, &old,
+				     old & ~(UEVTCHN_MASKED | UEVTCHN_MISSED)));
+	xen_irq_lateeoi(binding->irq, 0);
+}
+
+/* Whether a read of @sink would mean another port of the file, too. */
+static bool is_taken(struct uevtchn_binding *binding, struct uevtchn_sink *sink)
+{
+	struct uevtchn_file *file = binding->file;
+	struct uevtchn_binding *other;
+	unsigned int i;
+
+	lockdep_assert_held(&file->bind_lock);
+
+	for (i = 0; i < file->table_size; i++) {
+		hlist_for_each_entry(other, &file->table[i], node) {
+			if (other != binding && other->sink &&
+			    uevtchn_sink_collides(other->sink, sink))
+				return true;
+		}
+	}
+
+	return false;
+}
+
+/* From here on events go to @sink, or to the ring; so does one that waits. */
+static void switch_sink(struct uevtchn_binding *binding,
+			struct uevtchn_sink *sink)
+{
+	struct uevtchn_sink *old = binding->sink;
+	struct uevtchn_file *file = binding->file;
+
+	lockdep_assert_held(&file->bind_lock);
+
+	uevtchn_sink_detach(old);
+	/* Waits for the handler, and write() delivers under the lock. */
+	disable_irq(binding->irq);
+	write_lock(&file->lock);
+	binding->sink = sink;
+	uevtchn_ring_withdraw(&file->ring, binding->port);
+	if (atomic_read(&binding->state) & UEVTCHN_MASKED)
+		deliver(binding);
+	write_unlock(&file->lock);
+	enable_irq(binding->irq);
+	uevtchn_sink_free(old);
+
+	/* It may have been read before reads are heard of. */
+	if (sink && !uevtchn_sink_attach(sink))
+		sink_was_read(binding);
+}
+
+/**
+ * uevtchn_set_eventfd() - let an eventfd get the events of a port
+ * @file: the port's owner
+ * @port: the port
+ * @fd: the eventfd; -1: from now on the ring
+ * @read_enables: a read of the eventfd enables the port
+ *
+ * Context: process, may sleep.
+ * Return: 0; -ENOTCONN if @file does not have @port, or lost it in a restore;
+ * the errors of uevtchn_sink_make(); -EBUSY if a read of the eventfd would mean
+ * another port of @file, too; -EINTR.
+ */
+int uevtchn_set_eventfd(struct uevtchn_file *file, evtchn_port_t port, int fd,
+			bool read_enables)
+{
+	struct uevtchn_binding *binding;
+	struct uevtchn_sink *sink = NULL;
+	int rc = mutex_lock_killable(&file->bind_lock);
+
+	if (rc)
+		return rc;
+	binding = find_binding(file, port, false);
+	if (!binding)
+		rc = -ENOTCONN;
+	else if (fd != -1)
+		sink = uevtchn_sink_make(fd, read_enables ? sink_was_read : NULL,
+					 binding);
+	if (IS_ERR(sink)) {
+		rc = PTR_ERR(sink);
+	} else if (sink && is_taken(binding, sink)) {
+		uevtchn_sink_free(sink);
+		rc = -EBUSY;
+	}
+	if (!rc)
+		switch_sink(binding, sink);
+	mutex_unlock(&file->bind_lock);
+
+	return rc;
+}
+
 /**
  * uevtchn_set_notifyfd() - let writes to an eventfd notify a port
  * @file: the port's owner
@@ -490,6 +608,7 @@ int uevtchn_status(struct uevtchn_file *file, evtchn_port_t port,
 		status->irq = binding->irq;
 		status->is_masked = atomic_read(&binding->state) & UEVTCHN_MASKED;
 		status->is_static = binding->is_static;
+		status->has_eventfd = binding->sink;
 		status->has_notifyfd = READ_ONCE(binding->notifyfd);
 	} else if (find_binding(file, port, true)) {
 		status->xen.status = EVTCHNSTAT_closed;
@@ -534,7 +653,7 @@ void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 		/* Before the push, after which another write() may send one. */
 		xen_irq_lateeoi(binding->irq, 0);
 		if (unlikely(old & UEVTCHN_MISSED))
-			uevtchn_ring_push(&file->ring, *ports);
+			deliver(binding);
 	}
 	read_unlock(&file->lock);
 }

@@ -157,3 +157,155 @@ int uevtchn_notifyfd_set(struct uevtchn_notifyfd **slot, int fd, int irq)
 
 	return 0;
 }
+
+/**
+ * struct uevtchn_sink - an eventfd that gets the events of a port
+ * @wait:	in @queue between uevtchn_sink_attach() and uevtchn_sink_detach()
+ * @queue:	the eventfd's waiters; NULL before and after
+ * @ctx:	the eventfd
+ * @eventfd:	its open file, until uevtchn_sink_attach()
+ * @poll:	brings vfs_poll() to add_sink()
+ * @was_read:	called when the eventfd was read; NULL if that means nothing
+ * @binding:	with this
+ */
+struct uevtchn_sink {
+	wait_queue_entry_t wait;
+	wait_queue_head_t *queue;
+	struct eventfd_ctx *ctx;
+	struct file *eventfd;
+	poll_table poll;
+	void (*was_read)(struct uevtchn_binding *binding);
+	struct uevtchn_binding *binding;
+};
+
+/* A read of the kernel, such as that of NOTIFYFD or KVM, does not wake so. */
+static int wake_sink(wait_queue_entry_t *wait, unsigned int mode, int sync,
+		     void *key)
+{
+	struct uevtchn_sink *sink = container_of(wait, struct uevtchn_sink, wait);
+
+	if (key_to_poll(key) & EPOLLOUT)
+		sink->was_read(sink->binding);
+
+	return 0;
+}
+
+static void add_sink(struct file *eventfd, wait_queue_head_t *queue,
+		     poll_table *poll)
+{
+	struct uevtchn_sink *sink = container_of(poll, struct uevtchn_sink, poll);
+
+	sink->queue = queue;
+	add_wait_queue(queue, &sink->wait);
+}
+
+/**
+ * uevtchn_sink_make() - prepare an eventfd for the events of a port
+ * @fd: the eventfd
+ * @was_read: what is called when a program has read it, with the lock of its
+ *	wait queue held; or NULL
+ * @binding: the port
+ *
+ * Context: process, may sleep.
+ * Return: what uevtchn_sink_free() frees; or -EBADF, -EINVAL if it is not an
+ * eventfd, -ENOMEM.
+ */
+struct uevtchn_sink *
+uevtchn_sink_make(int fd, void (*was_read)(struct uevtchn_binding *binding),
+		  struct uevtchn_binding *binding)
+{
+	struct uevtchn_sink *sink;
+	struct file *eventfd;
+
+	eventfd = eventfd_fget(fd);
+	if (IS_ERR(eventfd))
+		return ERR_CAST(eventfd);
+	sink = kzalloc_obj(*sink, GFP_KERNEL_ACCOUNT);
+	if (!sink) {
+		fput(eventfd);
+		return ERR_PTR(-ENOMEM);
+	}
+	sink->eventfd = eventfd;
+	sink->ctx = eventfd_ctx_fileget(eventfd);
+	sink->was_read = was_read;
+	sink->binding = binding;
+	init_waitqueue_func_entry(&sink->wait, wake_sink);
+	init_poll_funcptr(&sink->poll, add_sink);
+
+	return sink;
+}
+
+/**
+ * uevtchn_sink_signal() - add 1 to the eventfd, and wake who waits for it
+ * @sink: what uevtchn_sink_make() returned
+ *
+ * Context: any but NMI; not from a waiter of an eventfd.
+ */
+void uevtchn_sink_signal(struct uevtchn_sink *sink)
+{
+	eventfd_signal(sink->ctx);
+}
+
+/**
+ * uevtchn_sink_collides() - whether two sinks may not be of one file
+ * @one: a sink
+ * @other: another one
+ *
+ * A read of an eventfd must mean one port.
+ *
+ * Return: true if both are the same eventfd, and reads of it mean something.
+ */
+bool uevtchn_sink_collides(const struct uevtchn_sink *one,
+			   const struct uevtchn_sink *other)
+{
+	return one->ctx == other->ctx && (one->was_read || other->was_read);
+}
+
+/**
+ * uevtchn_sink_attach() - hear of reads from now on, if they mean something
+ * @sink: the sink, of which this is called once
+ *
+ * Context: process, may sleep.
+ * Return: false if reads mean something, and there is nothing to read.
+ */
+bool uevtchn_sink_attach(struct uevtchn_sink *sink)
+{
+	__poll_t events = EPOLLIN;
+
+	if (sink->was_read)
+		events = vfs_poll(sink->eventfd, &sink->poll);
+	fput(sink->eventfd);
+	sink->eventfd = NULL;
+
+	return events & EPOLLIN;
+}
+
+/**
+ * uevtchn_sink_detach() - hear of no read any more
+ * @sink: the sink, or NULL
+ *
+ * Context: process, may sleep.
+ */
+void uevtchn_sink_detach(struct uevtchn_sink *sink)
+{
+	if (!sink || !sink->queue)
+		return;
+	remove_wait_queue(sink->queue, &sink->wait);
+	sink->queue = NULL;
+}
+
+/**
+ * uevtchn_sink_free() - free a sink that is not attached
+ * @sink: the sink, or NULL; nobody uses it any more
+ *
+ * Context: process, may sleep.
+ */
+void uevtchn_sink_free(struct uevtchn_sink *sink)
+{
+	if (!sink)
+		return;
+	if (sink->eventfd)
+		fput(sink->eventfd);
+	eventfd_ctx_put(sink->ctx);
+	kfree(sink);
+}

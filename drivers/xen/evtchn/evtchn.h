@@ -60,11 +60,12 @@
  *
  * Outermost first::
  *
- *	file->bind_lock		bind, UNBIND, RESTRICT_DOMID and NOTIFYFD
+ *	file->bind_lock		bind, UNBIND, RESTRICT_DOMID, NOTIFYFD, EVENTFD
  *	  an eventfd's wait queue	who waits for an eventfd; also taken by
- *				interrupts, and nothing is taken under it
+ *				interrupts, and nothing of ours under it
  *	  file->lock		NOTIFY, STATUS and write() for reading
  *	    ring->wait.lock	the ring; also taken by interrupts
+ *	    an eventfd's wait queue
  *
  * NOTIFY, STATUS and write() look a binding up and use it under file->lock. UNBIND
  * takes it out under the same lock, for writing. After that, no NOTIFY and no EOI is
@@ -76,6 +77,7 @@
 #ifndef _XEN_EVTCHN_EVTCHN_H
 #define _XEN_EVTCHN_EVTCHN_H
 
+#include <linux/err.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
@@ -210,6 +212,7 @@ struct uevtchn_request {
  * @irq:	its irq; 0 if a restore took the port
  * @is_masked:	an event was delivered, and the next waits for write()
  * @is_static:	BIND_STATIC has bound it
+ * @has_eventfd: an eventfd gets its events
  * @has_notifyfd: writes to an eventfd notify it
  */
 struct uevtchn_status {
@@ -217,15 +220,50 @@ struct uevtchn_status {
 	unsigned int irq;
 	bool is_masked;
 	bool is_static;
+	bool has_eventfd;
 	bool has_notifyfd;
 };
 
+struct uevtchn_binding;
 struct uevtchn_notifyfd;
+struct uevtchn_sink;
 
 #ifdef CONFIG_EVENTFD
+struct uevtchn_sink *
+uevtchn_sink_make(int fd, void (*was_read)(struct uevtchn_binding *binding),
+		  struct uevtchn_binding *binding);
+void uevtchn_sink_signal(struct uevtchn_sink *sink);
+bool uevtchn_sink_collides(const struct uevtchn_sink *one,
+			   const struct uevtchn_sink *other);
+bool uevtchn_sink_attach(struct uevtchn_sink *sink);
+void uevtchn_sink_detach(struct uevtchn_sink *sink);
+void uevtchn_sink_free(struct uevtchn_sink *sink);
 int uevtchn_notifyfd_set(struct uevtchn_notifyfd **slot, int fd, int irq);
 void uevtchn_notifyfd_clear(struct uevtchn_notifyfd **slot);
 #else
+/* No command makes one of these. */
+static inline struct uevtchn_sink *
+uevtchn_sink_make(int fd, void (*was_read)(struct uevtchn_binding *binding),
+		  struct uevtchn_binding *binding)
+{
+	return ERR_PTR(-ENOSYS);
+}
+
+static inline void uevtchn_sink_signal(struct uevtchn_sink *sink) {}
+static inline void uevtchn_sink_detach(struct uevtchn_sink *sink) {}
+static inline void uevtchn_sink_free(struct uevtchn_sink *sink) {}
+
+static inline bool uevtchn_sink_attach(struct uevtchn_sink *sink)
+{
+	return false;
+}
+
+static inline bool uevtchn_sink_collides(const struct uevtchn_sink *one,
+					 const struct uevtchn_sink *other)
+{
+	return false;
+}
+
 static inline int uevtchn_notifyfd_set(struct uevtchn_notifyfd **slot, int fd,
 				       int irq)
 {
@@ -243,6 +281,8 @@ int uevtchn_unbind(struct uevtchn_file *file, evtchn_port_t port);
 int uevtchn_restrict(struct uevtchn_file *file, domid_t domid);
 void uevtchn_release(struct uevtchn_file *file);
 int uevtchn_notify(struct uevtchn_file *file, evtchn_port_t port);
+int uevtchn_set_eventfd(struct uevtchn_file *file, evtchn_port_t port, int fd,
+			bool read_enables);
 int uevtchn_set_notifyfd(struct uevtchn_file *file, evtchn_port_t port, int fd);
 int uevtchn_status(struct uevtchn_file *file, evtchn_port_t port,
 		   struct uevtchn_status *status);

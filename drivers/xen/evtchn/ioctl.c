@@ -27,13 +27,15 @@ union uevtchn_arg {
 	struct ioctl_evtchn_features features;
 	struct ioctl_evtchn_status status;
 	struct ioctl_evtchn_notifyfd notifyfd;
+	struct ioctl_evtchn_eventfd eventfd;
 };
 
 /* Features that can be switched on, and all. */
 #define UEVTCHN_SWITCHES	EVTCHN_FEATURE_READ_ENABLES
 #define UEVTCHN_FEATURES						\
 	(UEVTCHN_SWITCHES | EVTCHN_FEATURE_STATUS |			\
-	 (IS_ENABLED(CONFIG_EVENTFD) ? EVTCHN_FEATURE_NOTIFYFD : 0))
+	 (IS_ENABLED(CONFIG_EVENTFD) ?					\
+	  EVTCHN_FEATURE_NOTIFYFD | EVTCHN_FEATURE_EVENTFD : 0))
 
 /* RESTRICT_DOMID may be under way. What binds is checked again in bind.c. */
 static bool is_restricted(const struct uevtchn_file *file)
@@ -117,6 +119,7 @@ static long ioctl_status(struct uevtchn_file *file, struct ioctl_evtchn_status *
 		.status = status.xen.status,
 		.flags = (status.is_masked ? EVTCHN_STATUS_F_MASKED : 0) |
 			 (status.is_static ? EVTCHN_STATUS_F_STATIC : 0) |
+			 (status.has_eventfd ? EVTCHN_STATUS_F_EVENTFD : 0) |
 			 (status.has_notifyfd ? EVTCHN_STATUS_F_NOTIFYFD : 0),
 		.irq = status.irq,
 	};
@@ -168,6 +171,7 @@ long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr)
 	case IOCTL_EVTCHN_STATUS:
 		break;
 	case IOCTL_EVTCHN_NOTIFYFD:
+	case IOCTL_EVTCHN_EVENTFD:
 		if (IS_ENABLED(CONFIG_EVENTFD))
 			break;
 		return -ENOSYS;
@@ -203,6 +207,13 @@ long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr)
 			return -EINVAL;
 		return uevtchn_set_notifyfd(file, arg.notifyfd.port,
 					    arg.notifyfd.fd);
+	case IOCTL_EVTCHN_EVENTFD:
+		if (arg.eventfd.fd < -1 ||
+		    (arg.eventfd.flags & ~EVTCHN_EVENTFD_READ_ENABLES) ||
+		    (arg.eventfd.fd == -1 && arg.eventfd.flags))
+			return -EINVAL;
+		return uevtchn_set_eventfd(file, arg.eventfd.port,
+					   arg.eventfd.fd, arg.eventfd.flags);
 	default:
 		return ioctl_bind(file, cmd, &arg);
 	}

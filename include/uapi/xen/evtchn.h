@@ -250,6 +250,7 @@ struct ioctl_evtchn_features {
 /* The kernel has a command: */
 #define EVTCHN_FEATURE_STATUS		(1U << 8)
 #define EVTCHN_FEATURE_NOTIFYFD		(1U << 9)
+#define EVTCHN_FEATURE_EVENTFD		(1U << 10)
 
 /**
  * define IOCTL_EVTCHN_FEATURES - ask what the kernel can do beyond the above
@@ -296,7 +297,8 @@ struct ioctl_evtchn_status {
 #define EVTCHN_STATUS_F_MASKED		(1U << 0)
 /* BIND_STATIC has bound the port. */
 #define EVTCHN_STATUS_F_STATIC		(1U << 1)
-/* NOTIFYFD has set an eventfd. */
+/* EVENTFD has set an eventfd, or NOTIFYFD has. */
+#define EVTCHN_STATUS_F_EVENTFD		(1U << 2)
 #define EVTCHN_STATUS_F_NOTIFYFD	(1U << 3)
 
 /**
@@ -346,5 +348,46 @@ struct ioctl_evtchn_notifyfd {
  */
 #define IOCTL_EVTCHN_NOTIFYFD				\
 	_IOW('E', 10, struct ioctl_evtchn_notifyfd)
+
+/**
+ * struct ioctl_evtchn_eventfd - argument of IOCTL_EVTCHN_EVENTFD
+ * @port: a port of this file
+ * @fd: an eventfd, or -1
+ * @flags: 0, or EVTCHN_EVENTFD_READ_ENABLES
+ */
+struct ioctl_evtchn_eventfd {
+	unsigned int port;
+	int fd;
+	unsigned int flags;
+};
+
+/* A read of the eventfd enables the port, as a write of the port does. */
+#define EVTCHN_EVENTFD_READ_ENABLES	(1U << 0)
+
+/**
+ * define IOCTL_EVTCHN_EVENTFD - let an eventfd get the events of a port
+ *
+ * From now on, an event of the port adds 1 to the eventfd and does not enter this
+ * file's ring. The port is masked until it is written or, with
+ * EVTCHN_EVENTFD_READ_ENABLES, until somebody reads the eventfd; a read by the
+ * kernel, such as that of NOTIFYFD or KVM, does not enable it. Several ports may
+ * have the same eventfd if no read of it enables one.
+ *
+ * An event that was not answered yet moves along, into the eventfd, and with -1
+ * into the ring again; it may come twice. Another @fd takes the place of the one
+ * before. UNBIND and the last close of this file end it.
+ *
+ * Return:
+ * * 0
+ * * EBADF: @fd is not open.
+ * * EBUSY: another port of this file has the eventfd, and a read of it enables
+ *   one of the two.
+ * * EINVAL: @fd is not an eventfd, or less than -1; there is no such flag; or a
+ *   flag with -1.
+ * * ENOMEM: out of memory.
+ * * ENOTCONN: this file does not have the port, or it was lost in a restore.
+ */
+#define IOCTL_EVTCHN_EVENTFD				\
+	_IOW('E', 11, struct ioctl_evtchn_eventfd)
 
 #endif /* __LINUX_PUBLIC_EVTCHN_H__ */

@@ -1054,8 +1054,186 @@ static void writes_to_an_eventfd_notify_its_port(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, world.eventfds[0].refs);
 }
 
+static int set_eventfd(struct file *filp, evtchn_port_t port, int fd, u32 flags)
+{
+	world.memory[0] = port;
+	world.memory[1] = fd;
+	world.memory[2] = flags;
+	return call_at(filp, IOCTL_EVTCHN_EVENTFD, USER_BASE);
+}
+
+#define READ_ENABLES	EVTCHN_EVENTFD_READ_ENABLES
+
+static void eventfd_gets_the_events_of_its_port(struct kunit *test)
+{
+	struct file *filp = test->priv, *other = open_file(test);
+	evtchn_port_t port = bind_virq(filp), second = bind_virq(filp), foreign = bind_virq(other);
+
+	/* It is masked until it is written. */
+	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, 0, 0));
+	expect_status(filp, port, EVTCHN_STATUS_VIRQ, 0, 3, EVTCHN_STATUS_F_EVENTFD);
+	event(port);
+	event(port);
+	KUNIT_EXPECT_EQ(test, 1, read_eventfd(0));
+	KUNIT_EXPECT_EQ(test, 0, read_eventfd(0));
+	KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 1));
+	write_port(filp, port);
+	KUNIT_EXPECT_EQ(test, 1, read_eventfd(0));
+	/* So is a missed one. */
+	replay(port);
+	write_port(filp, port);
+	KUNIT_EXPECT_EQ(test, 1, read_eventfd(0));
+	write_port(filp, port);
+	KUNIT_EXPECT_EQ(test, 0, read_eventfd(0));
+
+	/* Two ports have it, but not if reading it means something. */
+	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, second, 0, 0));
+	event(port);
+	event(second);
+	KUNIT_EXPECT_EQ(test, 2, read_eventfd(0));
+	KUNIT_EXPECT_EQ(test, -EBUSY, set_eventfd(filp, port, 0, READ_ENABLES));
+	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, second, 1, READ_ENABLES));
+	KUNIT_EXPECT_EQ(test, -EBUSY, set_eventfd(filp, port, 1, 0));
+	/* The event that was not answered has moved along. */
+	KUNIT_EXPECT_EQ(test, 1, read_eventfd(1));
+	expect_status(filp, second, EVTCHN_STATUS_VIRQ, 0, 3, EVTCHN_STATUS_F_EVENTFD);
+
+	/* What fails leaves all as it was. */
+	KUNIT_EXPECT_EQ(test, -ENOTCONN, set_eventfd(filp, foreign, 2, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL, set_eventfd(filp, port, -2, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL, set_eventfd(filp, port, 2, 2));
+	KUNIT_EXPECT_EQ(test, -EINVAL, set_eventfd(filp, port, -1, READ_ENABLES));
+	KUNIT_EXPECT_EQ(test, -EBADF, set_eventfd(filp, port, NR_EVENTFDS + 1, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL, set_eventfd(filp, port, NR_EVENTFDS, 0));
+	world.fail.alloc = 1;
+	KUNIT_EXPECT_EQ(test, -ENOMEM, set_eventfd(filp, port, 2, 0));
+	world.killed = true;
+	KUNIT_EXPECT_EQ(test, -EINTR, set_eventfd(filp, port, 2, 0));
+	world.killed = false;
+	KUNIT_EXPECT_EQ(test, -EFAULT, call_at(filp, IOCTL_EVTCHN_EVENTFD, NOWHERE));
+	write_port(filp, port);
+	event(port);
+	KUNIT_EXPECT_EQ(test, 1, read_eventfd(0));
+
+	/* Back into the ring, and the event with it. */
+	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, -1, 0));
+	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
+	KUNIT_EXPECT_EQ(test, port, world.memory[0]);
+	write_port(filp, port);
+	KUNIT_EXPECT_TRUE(test, works(filp, port));
+	/* And out of it, so that it is not there twice. */
+	event(port);
+	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, 2, READ_ENABLES));
+	KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 8));
+	KUNIT_EXPECT_EQ(test, 1, read_eventfd(2));
+	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_UNBIND, port));
+	event(second);
+	KUNIT_EXPECT_EQ(test, 1, read_eventfd(1));
+	close_file(other);
+	use(filp);
+}
+
+/* Every order of what can happen to a port whose eventfd is read, in words of the page. */
+static void read_of_an_eventfd_enables_its_port(struct kunit *test)
+{
+	static const char moves[] = "ERrwS";
+	struct file *filp = test->priv;
+	unsigned int order, rest, i;
+	evtchn_port_t port;
+	bool masked;
+	u64 count;
+
+	for (order = 0; order < 5 * 5 * 5 * 5 * 5; order++) {
+		port = bind_virq(filp);
+		KUNIT_ASSERT_EQ(test, 0, set_eventfd(filp, port, 0, READ_ENABLES));
+		count = 0;
+		masked = false;
+		for (i = 0, rest = order; i < 5; i++, rest /= 5) {
+			switch (moves[rest % 5]) {
+			case 'E':
+				event(port);
+				count += !masked;
+				masked = true;
+				break;
+			case 'R':
+				replay(port);
+				count += !masked;
+				masked = true;
+				break;
+			case 'r': /* what waits in Xen is the next event */
+			case 'w':
+				if (moves[rest % 5] == 'r') {
+					complain_if(read_eventfd(0) != count,
+						    "an eventfd has too few or too many events");
+					masked &= !count;
+					count = 0;
+				} else {
+					write_port(filp, port);
+					masked = false;
+				}
+				count = world.eventfds[0].count;
+				masked |= world.irqs[world.ports[port].irq - FIRST_IRQ].masked;
+				break;
+			case 'S': /* the same again: the event moves along */
+				complain_if(set_eventfd(filp, port, 0, READ_ENABLES) != 0,
+					    "an eventfd cannot be set again");
+				count = world.eventfds[0].count;
+				masked = world.irqs[world.ports[port].irq - FIRST_IRQ].masked;
+				break;
+			}
+			complain_if(world.eventfds[0].count != count, "not the events of an eventfd");
+		}
+		/* In the end, one more event comes, and is heard of. */
+		read_eventfd(0);
+		read_eventfd(0);
+		write_port(filp, port);
+		read_eventfd(0);
+		event(port);
+		complain_if(!read_eventfd(0), "an event is lost");
+		complain_if(call(filp, IOCTL_EVTCHN_UNBIND, port) != 0, "UNBIND fails");
+		complain_if(world.eventfds[0].refs, "UNBIND leaves an eventfd");
+		world.eventfds[0].count = 0;
+		if (world.complaint)
+			KUNIT_FAIL_AND_ABORT(test, "%s, order %u", world.complaint, order);
+	}
+}
+
+static void eventfd_ends_with_a_restore(struct kunit *test)
+{
+	struct file *filp = test->priv;
+	evtchn_port_t port = bind_virq(filp);
+
+	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, 0, READ_ENABLES));
+	event(port);
+	restore_domain();
+	KUNIT_EXPECT_EQ(test, -ENOTCONN, set_eventfd(filp, port, 1, 0));
+	KUNIT_EXPECT_EQ(test, -ENOTCONN, set_eventfd(filp, port, -1, 0));
+	KUNIT_EXPECT_EQ(test, 1, read_eventfd(0));
+	bind_virq(filp);
+	KUNIT_EXPECT_EQ(test, 0, world.eventfds[0].refs);
+}
+
+/* From one port to the other by one eventfd, and by a loop of both: once. */
+static void eventfd_both_ways_forwards_and_cannot_storm(struct kunit *test)
+{
+	struct file *filp = test->priv;
+	evtchn_port_t from = bind_virq(filp), to = bind_virq(filp);
+
+	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, from, 0, READ_ENABLES));
+	KUNIT_EXPECT_EQ(test, 0, set_notifyfd(filp, to, 0));
+	event(from);
+	event(from);
+	KUNIT_EXPECT_EQ(test, 1, world.ports[to].sends);
+	/* Nobody but the kernel has read it, so the port is masked. */
+	KUNIT_EXPECT_EQ(test, 0, world.eventfds[0].count);
+	expect_status(filp, from, EVTCHN_STATUS_VIRQ, 0, 3,
+		      EVTCHN_STATUS_F_MASKED | EVTCHN_STATUS_F_EVENTFD);
+	write_port(filp, from);
+	KUNIT_EXPECT_EQ(test, 2, world.ports[to].sends);
+}
+
 #define FEATURES	(EVTCHN_FEATURE_READ_ENABLES | EVTCHN_FEATURE_STATUS | \
-			 EVTCHN_FEATURE_NOTIFYFD)
+			 EVTCHN_FEATURE_NOTIFYFD | EVTCHN_FEATURE_EVENTFD)
 
 static void features_are_told_and_switched_on(struct kunit *test)
 {
@@ -1180,6 +1358,10 @@ static struct kunit_case driver_cases[] = {
 	KUNIT_CASE(poll_and_sigio_tell_of_events),
 	KUNIT_CASE(status_tells_what_a_port_is),
 	KUNIT_CASE(writes_to_an_eventfd_notify_its_port),
+	KUNIT_CASE(eventfd_gets_the_events_of_its_port),
+	KUNIT_CASE(read_of_an_eventfd_enables_its_port),
+	KUNIT_CASE(eventfd_ends_with_a_restore),
+	KUNIT_CASE(eventfd_both_ways_forwards_and_cannot_storm),
 	KUNIT_CASE(features_are_told_and_switched_on),
 	KUNIT_CASE(read_enables_what_it_returns_if_told_to),
 	KUNIT_CASE(fdinfo_tells_why_nothing_is_heard),

@@ -66,6 +66,7 @@ struct world_irq {
 	irq_handler_t handler;
 	void *data;
 	char name[sizeof("evtchn:") + TASK_COMM_LEN];
+	int disabled;
 	unsigned int owed;	/* EOIs that the driver's handler was called for */
 	bool shared;
 };
@@ -102,6 +103,7 @@ static struct world {
 	unsigned int nr_live, ops, closes, eois, signals;
 	struct miscdevice *misc;
 	struct world_eventfd eventfds[NR_EVENTFDS];
+	int in_eventfd;		/* its waiters are called */
 	u32 *memory;		/* of the program, at USER_BASE */
 	struct uevtchn_file *file;	/* whose operation runs */
 	const char *complaint;
@@ -391,7 +393,8 @@ static void deliver(struct world_irq *irq)
 {
 	struct world_port *port = &world.ports[irq->port];
 
-	if (!irq->port || !port->pending || irq->masked || !(irq->handler || irq->shared))
+	/* Interrupts are off while the waiters of an eventfd are called. */
+	if (world.in_eventfd || !irq->port || !port->pending || irq->masked || irq->disabled || !(irq->handler || irq->shared))
 		return;
 	port->pending = false;
 	call_handlers(irq);
@@ -460,7 +463,8 @@ static void world_eoi(unsigned int nr, unsigned int flags)
 	struct world_irq *irq = irq_of(nr);
 
 	world.eois++;
-	if (irq->handler)
+	/* By write(), by a waiter of an eventfd, or when there is none yet. */
+	if (irq->handler && !world.in_eventfd && !mutex_is_locked(&world.file->bind_lock))
 		must_hold(write, &world.file->lock);
 	complain_if(flags, "a program's EOI is called spurious");
 	complain_if(!irq->owed, "an EOI is sent that is not owed");
@@ -558,15 +562,60 @@ static void world_eventfd_read(struct eventfd_ctx *ctx, u64 *count)
 	eventfd->count = 0;
 }
 
+static void world_change_eventfd(struct world_eventfd *eventfd, u64 count, __poll_t key)
+{
+	unsigned long flags;
+	unsigned int i;
+
+	spin_lock_irqsave(&eventfd->queue.lock, flags);
+	eventfd->count = count;
+	world.in_eventfd++;
+	wake_up_locked_poll(&eventfd->queue, key);
+	world.in_eventfd--;
+	spin_unlock_irqrestore(&eventfd->queue.lock, flags);
+	for (i = 0; i < NR_IRQS_MADE; i++)
+		deliver(&world.irqs[i]);
+}
+
+static void world_eventfd_signal(struct eventfd_ctx *ctx)
+{
+	struct world_eventfd *eventfd = (struct world_eventfd *)ctx;
+
+	complain_if(!eventfd->refs, "an eventfd is signalled that was put");
+	complain_if(world.in_eventfd, "an eventfd is signalled by a waiter of one");
+	world_change_eventfd(eventfd, eventfd->count + 1, EPOLLIN);
+}
+
+static void world_disable_irq(unsigned int nr)
+{
+	must_be_allowed_to_sleep();
+	irq_of(nr)->disabled++;
+}
+
+static void world_enable_irq(unsigned int nr)
+{
+	struct world_irq *irq = irq_of(nr);
+
+	complain_if(!irq->disabled--, "an irq is enabled twice");
+	deliver(irq);
+}
+
 /* A program's write() of it. */
 static void write_eventfd(int fd, u64 count)
 {
 	struct world_eventfd *eventfd = &world.eventfds[fd];
 
-	spin_lock_irq(&eventfd->queue.lock);
-	eventfd->count += count;
-	wake_up_locked_poll(&eventfd->queue, EPOLLIN);
-	spin_unlock_irq(&eventfd->queue.lock);
+	world_change_eventfd(eventfd, eventfd->count + count, EPOLLIN);
+}
+
+/* A program's read() of it: what was in it. */
+static u64 read_eventfd(int fd)
+{
+	u64 count = world.eventfds[fd].count;
+
+	if (count)
+		world_change_eventfd(&world.eventfds[fd], 0, EPOLLOUT);
+	return count;
 }
 
 /* As that of the event core: nothing, once a restore took the port. */
@@ -649,6 +698,9 @@ static void world_signal(struct fasync_struct **fasync, int signal, int band)
 #define fput(file)				world_fput(file)
 #define eventfd_ctx_fileget(file)		world_eventfd_fileget(file)
 #define eventfd_ctx_put(ctx)			world_eventfd_put(ctx)
+#define eventfd_signal(ctx)			world_eventfd_signal(ctx)
+#define disable_irq(irq)			world_disable_irq(irq)
+#define enable_irq(irq)				world_enable_irq(irq)
 #define eventfd_ctx_do_read(ctx, count)		world_eventfd_read(ctx, count)
 #define vfs_poll(file, table)			world_poll(file, table)
 #define notify_remote_via_irq(irq)		world_send_by_irq(irq)
