@@ -129,7 +129,7 @@ static void remove_binding(struct uevtchn_binding *binding)
 	write_unlock(&binding->file->lock);
 }
 
-static void deliver(struct uevtchn_binding *binding)
+static void deliver_event(struct uevtchn_binding *binding)
 {
 	if (unlikely(binding->sink))
 		uevtchn_sink_signal(binding->sink);
@@ -151,7 +151,7 @@ static irqreturn_t uevtchn_interrupt(int irq, void *data)
 	} while (!atomic_try_cmpxchg(&binding->state, &old, new));
 
 	if (!(old & UEVTCHN_MASKED))
-		deliver(binding);
+		deliver_event(binding);
 
 	return IRQ_HANDLED;
 }
@@ -503,7 +503,7 @@ static void switch_sink(struct uevtchn_binding *binding,
 	binding->sink = sink;
 	uevtchn_ring_withdraw(&file->ring, binding->port);
 	if (atomic_read(&binding->state) & UEVTCHN_MASKED)
-		deliver(binding);
+		deliver_event(binding);
 	write_unlock(&file->lock);
 	enable_irq(binding->irq);
 	uevtchn_sink_free(old);
@@ -653,7 +653,7 @@ void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 		/* Before the push, after which another write() may send one. */
 		xen_irq_lateeoi(binding->irq, 0);
 		if (unlikely(old & UEVTCHN_MISSED))
-			deliver(binding);
+			deliver_event(binding);
 	}
 	read_unlock(&file->lock);
 }

@@ -461,15 +461,17 @@ static void world_put_irq(unsigned int nr)
 static void world_eoi(unsigned int nr, unsigned int flags)
 {
 	struct world_irq *irq = irq_of(nr);
+	bool by_write = irq->handler && !world.in_eventfd &&
+			!mutex_is_locked(&world.file->bind_lock);
 
 	world.eois++;
-	/* By write(), by a waiter of an eventfd, or when there is none yet. */
-	if (irq->handler && !world.in_eventfd && !mutex_is_locked(&world.file->bind_lock))
+	if (by_write)
 		must_hold(write, &world.file->lock);
 	complain_if(flags, "a program's EOI is called spurious");
 	complain_if(!irq->owed, "an EOI is sent that is not owed");
+	/* Whoever reads an eventfd has seen what was missed, too. */
 	if (irq->owed)
-		irq->owed--;
+		irq->owed = by_write ? irq->owed - 1 : 0;
 	unmask(irq);
 }
 
