@@ -394,7 +394,8 @@ static void deliver(struct world_irq *irq)
 	struct world_port *port = &world.ports[irq->port];
 
 	/* Interrupts are off while the waiters of an eventfd are called. */
-	if (world.in_eventfd || !irq->port || !port->pending || irq->masked || irq->disabled || !(irq->handler || irq->shared))
+	if (world.in_eventfd || !irq->port || !port->pending || irq->masked ||
+	    irq->disabled || !(irq->handler || irq->shared))
 		return;
 	port->pending = false;
 	call_handlers(irq);
