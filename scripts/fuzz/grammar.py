@@ -10,6 +10,7 @@
   grammar.py errors FILE           rows CALL ERROR... of all that a call may fail with
 """
 import collections
+import os
 import re
 import sys
 
@@ -113,7 +114,8 @@ def parse(text):
 
 
 def layout(path, header):
-    g, values = Grammar([path]), amd64([path])
+    generic = os.path.join(os.path.dirname(path), "generic.txt")
+    g, values = Grammar([generic, path]), amd64([path])
     with open(header, encoding="utf-8") as file:
         header = file.read()
     print("#include <assert.h>\n#include <stddef.h>\n#include <sys/ioctl.h>\n"

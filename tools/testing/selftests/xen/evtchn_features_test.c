@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What /dev/xen/evtchn can do beyond its first commands: FEATURES and STATUS. A
- * kernel without one of them skips its tests.
+ * What /dev/xen/evtchn can do beyond its first commands: FEATURES, STATUS, NOTIFYFD,
+ * EVENTFD, and reads that enable. A kernel without one of them skips its tests.
  */
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+
 #include "common.h"
 
 static int features(int fd, unsigned int enable)
@@ -47,9 +50,10 @@ TEST(features_are_told_and_unknown_ones_refused)
 	if (has == -ENOSYS)
 		SKIP(return, "the kernel has no IOCTL_EVTCHN_FEATURES");
 	EXPECT_EQ(0x40044508UL, IOCTL_EVTCHN_FEATURES);
-	EXPECT_EQ(EVTCHN_FEATURE_STATUS, has);
-	for (bit = 0; bit < 32; bit++)
-		EXPECT_EQ(-EINVAL, features(fd, 1U << bit)) TH_LOG("bit %d", bit);
+	EXPECT_EQ(EVTCHN_FEATURE_READ_ENABLES | EVTCHN_FEATURE_STATUS |
+		  EVTCHN_FEATURE_NOTIFYFD | EVTCHN_FEATURE_EVENTFD, has);
+	for (bit = 1; bit < 32; bit++)
+		EXPECT_EQ(-EINVAL, features(fd, 1U << bit | 1)) TH_LOG("bit %d", bit);
 	EXPECT_EQ(-EFAULT, ev_ioctl(fd, IOCTL_EVTCHN_FEATURES, NULL));
 	EXPECT_EQ(0, ev_restrict(fd, 1));
 	EXPECT_EQ(has, features(fd, 0));
@@ -247,6 +251,376 @@ TEST_F(status, port_that_comes_and_goes_is_there_or_not)
 	pthread_join(thread, NULL);
 	EXPECT_EQ(0, binder.error);
 	EXPECT_GT(seen[1], 0);
+	EXPECT_EQ(0, ev_ping(self->fd_a, self->fd_b, &self->pair));
+}
+
+/* A pair, b's file with one end of it, and an eventfd that waits for nobody */
+
+FIXTURE(tied)
+{
+	int fd_a, fd_b, efd;
+	struct ev_pair pair;
+};
+
+static int set_notifyfd(int fd, unsigned int port, int efd)
+{
+	struct ioctl_evtchn_notifyfd arg = { .port = port, .fd = efd };
+
+	return ev_ioctl(fd, IOCTL_EVTCHN_NOTIFYFD, &arg);
+}
+
+static int set_eventfd(int fd, unsigned int port, int efd, unsigned int flags)
+{
+	struct ioctl_evtchn_eventfd arg = { .port = port, .fd = efd, .flags = flags };
+
+	return ev_ioctl(fd, IOCTL_EVTCHN_EVENTFD, &arg);
+}
+
+#define READ_ENABLES	EVTCHN_EVENTFD_READ_ENABLES
+
+/* What was in it, once all events that were sent are handled; or -errno. */
+static int taken(int efd)
+{
+	uint64_t count;
+
+	ev_settle();
+	return read(efd, &count, sizeof(count)) == sizeof(count) ? (int)count : -errno;
+}
+
+static int put(int efd, uint64_t count)
+{
+	int ret = write(efd, &count, sizeof(count)) == sizeof(count) ? 0 : -errno;
+
+	ev_settle();
+	return ret;
+}
+
+static int next(int fd)
+{
+	unsigned int port;
+	int ret;
+
+	ev_settle();
+	ret = ev_read(fd, &port, sizeof(port));
+	return ret == sizeof(port) ? (int)port : ret;
+}
+
+FIXTURE_SETUP(tied)
+{
+	self->fd_a = ev_open(O_CLOEXEC | O_NONBLOCK);
+	self->fd_b = ev_open(O_CLOEXEC | O_NONBLOCK);
+	ASSERT_EQ(0, ev_connect(self->fd_a, self->fd_b, &self->pair));
+	self->efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ASSERT_GE(self->efd, 0);
+	if (features(self->fd_a, 0) < EVTCHN_FEATURE_EVENTFD)
+		SKIP(return, "the kernel has no IOCTL_EVTCHN_EVENTFD");
+}
+
+FIXTURE_TEARDOWN(tied) { }
+
+TEST_F(tied, write_notifies_and_is_taken)
+{
+	EXPECT_EQ(0x4008450aUL, IOCTL_EVTCHN_NOTIFYFD);
+	/* What is in it already, which folds into one. */
+	EXPECT_EQ(0, put(self->efd, 5));
+	ASSERT_EQ(0, set_notifyfd(self->fd_a, self->pair.a, self->efd));
+	EXPECT_EQ(-EAGAIN, taken(self->efd));
+	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
+	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+
+	EXPECT_EQ(0, put(self->efd, 0));
+	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(0, put(self->efd, 1));
+	EXPECT_EQ(0, put(self->efd, 1));
+	EXPECT_EQ(-EAGAIN, taken(self->efd));
+	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	/* The second one was held back. */
+	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
+	EXPECT_EQ(self->pair.b, next(self->fd_b));
+}
+
+TEST_F(tied, failing_notifyfd_changes_nothing)
+{
+	int other = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), pipes[2];
+	int a = self->pair.a, second = ev_bind_unbound(self->fd_a, EV_SELF);
+
+	ASSERT_EQ(0, pipe(pipes));
+	ASSERT_EQ(0, set_notifyfd(self->fd_a, a, self->efd));
+	EXPECT_EQ(-EBADF, set_notifyfd(self->fd_a, a, 9999));
+	EXPECT_EQ(-EINVAL, set_notifyfd(self->fd_a, a, pipes[0]));
+	EXPECT_EQ(-EINVAL, set_notifyfd(self->fd_a, a, -2));
+	EXPECT_EQ(-ENOTCONN, set_notifyfd(self->fd_b, a, other));
+	EXPECT_EQ(-ENOTCONN, set_notifyfd(self->fd_a, 0, other));
+	EXPECT_EQ(-EBUSY, set_notifyfd(self->fd_a, second, self->efd));
+	EXPECT_EQ(-EFAULT, ev_ioctl(self->fd_a, IOCTL_EVTCHN_NOTIFYFD, NULL));
+	EXPECT_EQ(0, put(self->efd, 1));
+	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
+
+	/* The same again, another one in its place, and none. */
+	EXPECT_EQ(0, ev_restrict(self->fd_a, 1));
+	EXPECT_EQ(0, set_notifyfd(self->fd_a, a, self->efd));
+	EXPECT_EQ(0, set_notifyfd(self->fd_a, a, other));
+	EXPECT_EQ(0, put(self->efd, 3));
+	EXPECT_EQ(3, taken(self->efd));
+	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(0, put(other, 1));
+	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
+	EXPECT_EQ(0, set_notifyfd(self->fd_a, a, -1));
+	EXPECT_EQ(0, put(other, 1));
+	EXPECT_EQ(1, taken(other));
+	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+}
+
+TEST_F(tied, notifyfd_never_hits_the_next_owner_of_the_number)
+{
+	unsigned int a;
+
+	ASSERT_EQ(0, set_notifyfd(self->fd_a, self->pair.a, self->efd));
+	EXPECT_EQ(0, ev_unbind(self->fd_a, self->pair.a));
+	/* Xen gives the lowest number. */
+	a = ev_bind_interdomain(self->fd_a, EV_SELF, self->pair.b);
+	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
+	EXPECT_EQ(0, put(self->efd, 1));
+	EXPECT_EQ(1, taken(self->efd));
+	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	/* Nor does it after the end of the device's file, or of the eventfd. */
+	ASSERT_EQ(0, set_notifyfd(self->fd_a, a, self->efd));
+	EXPECT_EQ(0, close(self->fd_a));
+	EXPECT_EQ(0, put(self->efd, 1));
+	EXPECT_EQ(1, taken(self->efd));
+	EXPECT_EQ(0, set_notifyfd(self->fd_b, self->pair.b, self->efd));
+	EXPECT_EQ(0, close(self->efd));
+	EXPECT_EQ(0, ev_unbind(self->fd_b, self->pair.b));
+}
+
+TEST_F(tied, read_enables_what_it_returns)
+{
+	unsigned int ports[40], a = self->pair.a;
+	struct ev_pair pairs[33];
+	int i;
+
+	/* Only if it is told to. */
+	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+	EXPECT_EQ(a, next(self->fd_a));
+	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_GT(features(self->fd_a, EVTCHN_FEATURE_READ_ENABLES), 0);
+	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(4, ev_enable(self->fd_a, a));
+
+	EXPECT_EQ(a, next(self->fd_a));
+	for (i = 0; i < 100; i++) {
+		EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+		EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+		/* A fault takes nothing, and enables nothing. */
+		EXPECT_EQ(-EFAULT, ev_read(self->fd_a, NULL, 4));
+		EXPECT_EQ(a, next(self->fd_a));
+		EXPECT_EQ(a, next(self->fd_a));
+		EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	}
+
+	ASSERT_EQ(0, ev_connect_many(self->fd_a, pairs, 33));
+	for (i = 0; i < 33; i++)
+		EXPECT_EQ(0, ev_notify_settled(self->fd_a, pairs[i].a));
+	EXPECT_EQ(32 * 4, ev_read(self->fd_a, ports, sizeof(ports)));
+	EXPECT_EQ(pairs[0].b, ports[0]);
+	EXPECT_EQ(4, ev_read(self->fd_a, ports, sizeof(ports)));
+	EXPECT_EQ(pairs[32].b, ports[0]);
+	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+}
+
+TEST_F(tied, event_goes_to_the_eventfd_and_masks)
+{
+	unsigned int a = self->pair.a;
+
+	EXPECT_EQ(0x400c450bUL, IOCTL_EVTCHN_EVENTFD);
+	ASSERT_EQ(0, set_eventfd(self->fd_a, a, self->efd, 0));
+	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd_a));
+	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(0, ev_reset(self->fd_a));
+	EXPECT_EQ(1, taken(self->efd));
+	EXPECT_EQ(-EAGAIN, taken(self->efd));
+	EXPECT_EQ(4, ev_enable(self->fd_a, a));
+	EXPECT_EQ(1, taken(self->efd));
+
+	/* The event that was not answered moves along, there and back. */
+	ASSERT_EQ(0, set_eventfd(self->fd_a, a, -1, 0));
+	EXPECT_EQ(a, next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	ASSERT_EQ(0, set_eventfd(self->fd_a, a, self->efd, READ_ENABLES));
+	EXPECT_EQ(1, taken(self->efd));
+	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+
+	/* From here on a read is all that it takes. */
+	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+	EXPECT_EQ(1, taken(self->efd));
+	EXPECT_EQ(1, taken(self->efd));
+	EXPECT_EQ(-EAGAIN, taken(self->efd));
+	EXPECT_EQ(0, ev_unbind(self->fd_a, a));
+}
+
+TEST_F(tied, failing_eventfd_changes_nothing)
+{
+	int other = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), pipes[2];
+	int a = self->pair.a, second = ev_bind_unbound(self->fd_a, EV_SELF);
+
+	ASSERT_EQ(0, pipe(pipes));
+	ASSERT_EQ(0, ev_restrict(self->fd_a, 1));
+	ASSERT_EQ(0, set_eventfd(self->fd_a, a, self->efd, READ_ENABLES));
+	EXPECT_EQ(-EBADF, set_eventfd(self->fd_a, a, 9999, 0));
+	EXPECT_EQ(-EINVAL, set_eventfd(self->fd_a, a, pipes[0], 0));
+	EXPECT_EQ(-EINVAL, set_eventfd(self->fd_a, a, -2, 0));
+	EXPECT_EQ(-EINVAL, set_eventfd(self->fd_a, a, other, 2));
+	EXPECT_EQ(-EINVAL, set_eventfd(self->fd_a, a, -1, READ_ENABLES));
+	EXPECT_EQ(-ENOTCONN, set_eventfd(self->fd_b, a, other, 0));
+	EXPECT_EQ(-EBUSY, set_eventfd(self->fd_a, second, self->efd, 0));
+	EXPECT_EQ(-EFAULT, ev_ioctl(self->fd_a, IOCTL_EVTCHN_EVENTFD, NULL));
+	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+	EXPECT_EQ(1, taken(self->efd));
+	/* Two have it if a read means nothing. */
+	EXPECT_EQ(0, set_eventfd(self->fd_a, a, self->efd, 0));
+	EXPECT_EQ(0, set_eventfd(self->fd_a, second, self->efd, 0));
+	EXPECT_EQ(-EBUSY, set_eventfd(self->fd_a, second, self->efd, READ_ENABLES));
+}
+
+TEST_F(tied, eventfd_that_nobody_reads_is_quiet)
+{
+	struct ioctl_evtchn_status is;
+	int i;
+
+	ASSERT_EQ(0, set_eventfd(self->fd_a, self->pair.a, self->efd, READ_ENABLES));
+	EXPECT_EQ(0, close(self->efd));
+	for (i = 0; i < 100; i++)
+		EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+	EXPECT_EQ(0, status_of(self->fd_a, self->pair.a, &is));
+	EXPECT_EQ(EVTCHN_STATUS_F_MASKED | EVTCHN_STATUS_F_EVENTFD, is.flags);
+	/* With the ring again, it is one event. */
+	ASSERT_EQ(0, set_eventfd(self->fd_a, self->pair.a, -1, 0));
+	EXPECT_EQ(self->pair.a, next(self->fd_a));
+	EXPECT_EQ(4, ev_enable(self->fd_a, self->pair.a));
+	EXPECT_EQ(self->pair.a, next(self->fd_a));
+}
+
+TEST_F(tied, loop_of_eventfds_forwards_once)
+{
+	struct ioctl_evtchn_status is;
+
+	/* An event of a notifies a's other end, which notifies... */
+	ASSERT_EQ(0, set_eventfd(self->fd_a, self->pair.a, self->efd, READ_ENABLES));
+	ASSERT_EQ(0, set_notifyfd(self->fd_a, self->pair.a, self->efd));
+	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	EXPECT_EQ(-EAGAIN, taken(self->efd));
+	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
+	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(0, status_of(self->fd_a, self->pair.a, &is));
+	EXPECT_EQ(EVTCHN_STATUS_F_MASKED | EVTCHN_STATUS_F_EVENTFD |
+		  EVTCHN_STATUS_F_NOTIFYFD, is.flags);
+}
+
+/* As of vhost-user: a process that has two eventfds, and nothing of Xen. */
+
+#define TRIPS	2000
+
+TEST_F(tied, back_end_with_eventfds_alone_answers)
+{
+	int kick = eventfd(0, 0), answer = eventfd(0, EFD_NONBLOCK), status, i;
+	uint64_t count;
+	pid_t child;
+
+	ASSERT_EQ(0, set_eventfd(self->fd_a, self->pair.a, kick, READ_ENABLES));
+	ASSERT_EQ(0, set_notifyfd(self->fd_a, self->pair.a, answer));
+	child = fork();
+	ASSERT_GE(child, 0);
+	if (!child) {
+		close(self->fd_a);
+		close(self->fd_b);
+		for (i = 0; i < TRIPS; i++) {
+			if (read(kick, &count, sizeof(count)) != sizeof(count) || count != 1)
+				_exit(1);
+			count = 1;
+			if (write(answer, &count, sizeof(count)) != sizeof(count))
+				_exit(2);
+		}
+		_exit(0);
+	}
+	for (i = 0; i < TRIPS; i++) {
+		ASSERT_EQ(0, ev_notify(self->fd_b, self->pair.b));
+		ASSERT_EQ(self->pair.b, ev_take(self->fd_b)) TH_LOG("trip %d", i);
+		ASSERT_EQ(4, ev_enable(self->fd_b, self->pair.b));
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+/* Events, reads, and somebody who ties the eventfd and unties it, all at once. */
+
+struct storm {
+	int fd, efd;
+	unsigned int port;
+	atomic_bool stop;
+	atomic_int error;
+};
+
+static void *notify_without_end(void *arg)
+{
+	struct storm *storm = arg;
+
+	while (!storm->stop)
+		storm->error = storm->error ?: ev_notify(storm->fd, storm->port);
+	return NULL;
+}
+
+static void *read_without_end(void *arg)
+{
+	struct storm *storm = arg;
+	uint64_t count;
+
+	while (!storm->stop)
+		if (read(storm->efd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+			storm->error = -errno;
+	return NULL;
+}
+
+TEST_F(tied, storm_of_changes_loses_no_event)
+{
+	struct storm storm = {
+		.fd = self->fd_b, .port = self->pair.b, .efd = self->efd,
+	};
+	unsigned int buf[64], a = self->pair.a;
+	pthread_t notifier, reader;
+	int i, n;
+
+	ASSERT_EQ(0, pthread_create(&notifier, NULL, notify_without_end, &storm));
+	ASSERT_EQ(0, pthread_create(&reader, NULL, read_without_end, &storm));
+	for (i = 0; i < 500; i++) {
+		ASSERT_EQ(0, set_eventfd(self->fd_a, a, i & 1 ? self->efd : -1,
+					 i & 1 ? READ_ENABLES : 0));
+		ASSERT_EQ(0, set_notifyfd(self->fd_a, a, i & 2 ? self->efd : -1));
+		n = ev_read(self->fd_a, buf, sizeof(buf));
+		ASSERT_TRUE(n > 0 ? ev_write(self->fd_a, buf, n) == n : n == -EAGAIN);
+	}
+	storm.stop = true;
+	pthread_join(notifier, NULL);
+	pthread_join(reader, NULL);
+	EXPECT_EQ(0, storm.error);
+	ASSERT_EQ(0, set_notifyfd(self->fd_a, a, -1));
+	ASSERT_EQ(0, set_eventfd(self->fd_a, a, self->efd, READ_ENABLES));
+	while (taken(self->efd) > 0)
+		;
+	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+	EXPECT_EQ(1, taken(self->efd));
+	ASSERT_EQ(0, set_eventfd(self->fd_a, a, -1, 0));
+	while (next(self->fd_b) > 0)
+		EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
 	EXPECT_EQ(0, ev_ping(self->fd_a, self->fd_b, &self->pair));
 }
 
