@@ -14,6 +14,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/uio.h>
 
 #include <xen/interface/xen.h>
 #include <xen/xen.h>
@@ -36,9 +37,30 @@ static size_t round_count(size_t count)
 	return min(round_down(count, sizeof(evtchn_port_t)), PAGE_SIZE);
 }
 
+/*
+ * What is read goes to a buffer, or to an iterator if there is one. That is why
+ * both of these are compiled twice: plain read() and write() have no need to set
+ * an iterator up.
+ */
+static __always_inline bool copy_out(const evtchn_port_t *ports, size_t size,
+				     char __user *buf, struct iov_iter *to)
+{
+	return to ? copy_to_iter_full(ports, size, to) :
+		    !copy_to_user(buf, ports, size);
+}
+
+static __always_inline bool copy_in(evtchn_port_t *ports, size_t size,
+				    const char __user *buf,
+				    struct iov_iter *from)
+{
+	return from ? copy_from_iter_full(ports, size, from) :
+		      !copy_from_user(ports, buf, size);
+}
+
 /* At most one piece, as a port that is enabled may be pushed again at once. */
-static ssize_t read_and_enable(struct uevtchn_file *file, char __user *buf,
-			       size_t count, bool nonblock)
+static noinline ssize_t read_and_enable(struct uevtchn_file *file,
+					char __user *buf, struct iov_iter *to,
+					size_t count, bool nonblock)
 {
 	evtchn_port_t ports[UEVTCHN_WRITE_PORTS];
 	bool done;
@@ -49,7 +71,7 @@ static ssize_t read_and_enable(struct uevtchn_file *file, char __user *buf,
 			       nonblock);
 	if (n < 0)
 		return n;
-	done = !copy_to_user(buf, ports, n * sizeof(*ports));
+	done = copy_out(ports, n * sizeof(*ports), buf, to);
 	/* Before they are enabled: there is one slot for each port. */
 	uevtchn_ring_end(&file->ring, done);
 	if (!done)
@@ -59,11 +81,10 @@ static ssize_t read_and_enable(struct uevtchn_file *file, char __user *buf,
 	return n * sizeof(*ports);
 }
 
-static ssize_t uevtchn_read(struct file *filp, char __user *buf, size_t count,
-			    loff_t *ppos)
+static __always_inline ssize_t
+take_events(struct uevtchn_file *file, char __user *buf, struct iov_iter *to,
+	   size_t count, bool nonblock)
 {
-	struct uevtchn_file *file = filp->private_data;
-	bool nonblock = filp->f_flags & O_NONBLOCK;
 	evtchn_port_t ports[UEVTCHN_READ_PORTS];
 	ssize_t done = 0;
 	int n;
@@ -74,7 +95,7 @@ static ssize_t uevtchn_read(struct file *filp, char __user *buf, size_t count,
 	if (nonblock && uevtchn_ring_is_idle(&file->ring))
 		return -EAGAIN;
 	if (atomic_read(&file->features) & EVTCHN_FEATURE_READ_ENABLES)
-		return read_and_enable(file, buf, count, nonblock);
+		return read_and_enable(file, buf, to, count, nonblock);
 
 	n = uevtchn_ring_begin(&file->ring, ports,
 			       min(count / sizeof(*ports), ARRAY_SIZE(ports)),
@@ -83,7 +104,7 @@ static ssize_t uevtchn_read(struct file *filp, char __user *buf, size_t count,
 		return n;
 
 	while (n) {
-		if (copy_to_user(buf + done, ports, n * sizeof(*ports))) {
+		if (!copy_out(ports, n * sizeof(*ports), buf + done, to)) {
 			done = -EFAULT;
 			break;
 		}
@@ -101,10 +122,29 @@ static ssize_t uevtchn_read(struct file *filp, char __user *buf, size_t count,
 	return done;
 }
 
-static ssize_t uevtchn_write(struct file *filp, const char __user *buf,
-			     size_t count, loff_t *ppos)
+static ssize_t uevtchn_read(struct file *filp, char __user *buf, size_t count,
+			    loff_t *ppos)
 {
-	struct uevtchn_file *file = filp->private_data;
+	return take_events(filp->private_data, buf, NULL, count,
+			  filp->f_flags & O_NONBLOCK);
+}
+
+static bool is_nonblock(const struct kiocb *iocb)
+{
+	return (iocb->ki_flags & IOCB_NOWAIT) ||
+	       (iocb->ki_filp->f_flags & O_NONBLOCK);
+}
+
+static ssize_t uevtchn_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	return take_events(iocb->ki_filp->private_data, NULL, to,
+			  iov_iter_count(to), is_nonblock(iocb));
+}
+
+static __always_inline ssize_t
+enable_events(struct uevtchn_file *file, const char __user *buf,
+	    struct iov_iter *from, size_t count, bool nowait)
+{
 	evtchn_port_t stack[UEVTCHN_WRITE_PORTS], *ports;
 	size_t n, i;
 
@@ -112,21 +152,39 @@ static ssize_t uevtchn_write(struct file *filp, const char __user *buf,
 	count = round_count(count);
 	n = count / sizeof(*ports);
 	if (count <= sizeof(stack)) {
-		if (copy_from_user(stack, buf, count))
+		if (!copy_in(stack, count, buf, from))
 			return -EFAULT;
 		uevtchn_enable(file, stack, n);
 		return count;
 	}
 
-	ports = memdup_user(buf, count);
-	if (IS_ERR(ports))
-		return PTR_ERR(ports);
+	if (nowait)
+		return -EAGAIN;
+	ports = kmalloc(count, GFP_KERNEL_ACCOUNT);
+	if (!ports)
+		return -ENOMEM;
+	if (!copy_in(ports, count, buf, from)) {
+		kfree(ports);
+		return -EFAULT;
+	}
 	/* In pieces, because UNBIND waits for each of them. */
 	for (i = 0; i < n; i += UEVTCHN_WRITE_PORTS)
 		uevtchn_enable(file, ports + i,
 			       min_t(size_t, n - i, UEVTCHN_WRITE_PORTS));
 	kfree(ports);
 	return count;
+}
+
+static ssize_t uevtchn_write(struct file *filp, const char __user *buf,
+			     size_t count, loff_t *ppos)
+{
+	return enable_events(filp->private_data, buf, NULL, count, false);
+}
+
+static ssize_t uevtchn_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	return enable_events(iocb->ki_filp->private_data, NULL, from,
+			   iov_iter_count(from), iocb->ki_flags & IOCB_NOWAIT);
 }
 
 static __poll_t uevtchn_poll(struct file *filp, poll_table *wait)
@@ -168,6 +226,7 @@ static int uevtchn_open(struct inode *inode, struct file *filp)
 			*c = '!';
 	}
 	filp->private_data = file;
+	filp->f_mode |= FMODE_NOWAIT;
 
 	return stream_open(inode, filp);
 }
@@ -201,7 +260,9 @@ static const struct file_operations uevtchn_fops = {
 	.open		= uevtchn_open,
 	.release	= uevtchn_close,
 	.read		= uevtchn_read,
+	.read_iter	= uevtchn_read_iter,
 	.write		= uevtchn_write,
+	.write_iter	= uevtchn_write_iter,
 	.poll		= uevtchn_poll,
 	.fasync		= uevtchn_fasync,
 	.unlocked_ioctl	= uevtchn_ioctl,

@@ -1297,6 +1297,63 @@ static void read_enables_what_it_returns_if_told_to(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 64));
 }
 
+/* As readv() and io_uring: of memory of the kernel, which is as good here. */
+static ssize_t read_iter(struct file *filp, void *memory, size_t size, int flags)
+{
+	struct kvec vec = { .iov_base = memory, .iov_len = size };
+	struct kiocb iocb = { .ki_filp = filp, .ki_flags = flags };
+	struct iov_iter iter;
+
+	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, size);
+	use(filp);
+	return uevtchn_fops.read_iter(&iocb, &iter);
+}
+
+static ssize_t write_iter(struct file *filp, void *memory, size_t size, int flags)
+{
+	struct kvec vec = { .iov_base = memory, .iov_len = size };
+	struct kiocb iocb = { .ki_filp = filp, .ki_flags = flags };
+	struct iov_iter iter;
+
+	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, size);
+	use(filp);
+	return uevtchn_fops.write_iter(&iocb, &iter);
+}
+
+static void iterators_are_as_good_as_buffers(struct kunit *test)
+{
+	struct file *filp = test->priv;
+	evtchn_port_t ports[20], got[20];
+	u32 many[40], i;
+
+	KUNIT_EXPECT_TRUE(test, filp->f_mode & FMODE_NOWAIT);
+	for (i = 0; i < ARRAY_SIZE(ports); i++) {
+		ports[i] = bind_virq(filp);
+		event(ports[i]);
+	}
+	KUNIT_EXPECT_EQ(test, 0, read_iter(filp, got, 3, 0));
+	KUNIT_EXPECT_EQ(test, 4, read_iter(filp, got, 7, 0));
+	KUNIT_EXPECT_EQ(test, 76, read_iter(filp, got + 1, 76, 0));
+	KUNIT_EXPECT_MEMEQ(test, got, ports, sizeof(ports));
+	KUNIT_EXPECT_EQ(test, -EAGAIN, read_iter(filp, got, 4, 0));
+	/* What may not wait does not, though the file may. */
+	filp->f_flags &= ~O_NONBLOCK;
+	KUNIT_EXPECT_EQ(test, -EAGAIN, read_iter(filp, got, 4, IOCB_NOWAIT));
+	filp->f_flags |= O_NONBLOCK;
+
+	KUNIT_EXPECT_EQ(test, 80, write_iter(filp, ports, 82, IOCB_NOWAIT));
+	KUNIT_EXPECT_EQ(test, 20, world.eois);
+	for (i = 0; i < ARRAY_SIZE(many); i++)
+		many[i] = ports[0];
+	event(ports[0]);
+	/* It would allocate. */
+	KUNIT_EXPECT_EQ(test, -EAGAIN, write_iter(filp, many, 33 * 4, IOCB_NOWAIT));
+	KUNIT_EXPECT_EQ(test, 20, world.eois);
+	KUNIT_EXPECT_EQ(test, 33 * 4, write_iter(filp, many, 33 * 4, 0));
+	KUNIT_EXPECT_EQ(test, 21, world.eois);
+	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 4));
+}
+
 static const char *fdinfo(struct kunit *test)
 {
 	struct seq_file m = { .size = 200 };
@@ -1365,6 +1422,7 @@ static struct kunit_case driver_cases[] = {
 	KUNIT_CASE(eventfd_both_ways_forwards_and_cannot_storm),
 	KUNIT_CASE(features_are_told_and_switched_on),
 	KUNIT_CASE(read_enables_what_it_returns_if_told_to),
+	KUNIT_CASE(iterators_are_as_good_as_buffers),
 	KUNIT_CASE(fdinfo_tells_why_nothing_is_heard),
 	KUNIT_CASE(module_has_its_device_in_xen_only),
 	{}

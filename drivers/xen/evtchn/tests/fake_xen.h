@@ -26,6 +26,7 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include <linux/uio.h>
 
 #include <xen/events.h>
 #include <xen/xen-ops.h>
@@ -245,18 +246,6 @@ static unsigned long world_copy(void *to_kernel, const void *from_kernel,
 	if (to_kernel)
 		memcpy(to_kernel, memory, done);
 	return size - done;
-}
-
-static void *world_memdup(unsigned long from, size_t size)
-{
-	void *p = world_alloc(size, GFP_KERNEL_ACCOUNT);
-
-	if (!p)
-		return ERR_PTR(-ENOMEM);
-	if (!world_copy(p, NULL, from, size))
-		return p;
-	world_free(p);
-	return ERR_PTR(-EFAULT);
 }
 
 /*
@@ -655,7 +644,7 @@ static void world_signal(struct fasync_struct **fasync, int signal, int band)
 #undef kvzalloc
 #undef kvmalloc_array
 #undef kvcalloc
-#undef memdup_user
+#undef kmalloc
 #undef mutex_lock_killable
 #undef xen_domain
 #undef module_init
@@ -669,7 +658,7 @@ static void world_signal(struct fasync_struct **fasync, int signal, int band)
 #define kvzalloc(size, gfp)			world_alloc(size, (gfp) | __GFP_ZERO)
 #define kvmalloc_array(n, size, gfp)		world_alloc(size_mul(n, size), gfp)
 #define kvcalloc(n, size, gfp)			kvmalloc_array(n, size, (gfp) | __GFP_ZERO)
-#define memdup_user(from, size)			world_memdup((__force unsigned long)(from), size)
+#define kmalloc(size, gfp)			world_alloc(size, gfp)
 #define copy_from_user(to, from, size)		\
 	world_copy(to, NULL, (__force unsigned long)(from), size)
 #define copy_to_user(to, from, size)		\
