@@ -12,6 +12,7 @@
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 
 #include <xen/events.h>
@@ -618,6 +619,42 @@ int uevtchn_status(struct uevtchn_file *file, evtchn_port_t port,
 	read_unlock(&file->lock);
 
 	return rc;
+}
+
+/**
+ * uevtchn_show() - a line for each port of a file
+ * @file: the file
+ * @m: where to
+ *
+ * Context: process, may sleep. A fatal signal makes it print nothing.
+ */
+void uevtchn_show(struct uevtchn_file *file, struct seq_file *m)
+{
+	struct uevtchn_binding *binding;
+	unsigned int i, lost = 0;
+	int state;
+
+	if (mutex_lock_killable(&file->bind_lock))
+		return;
+	for (i = 0; i < file->table_size; i++) {
+		hlist_for_each_entry(binding, &file->table[i], node) {
+			if (is_lost(binding)) {
+				lost++;
+				continue;
+			}
+			state = atomic_read(&binding->state);
+			seq_printf(m, "evtchn-port:\t%u irq %d%s%s%s%s%s\n",
+				   binding->port, binding->irq,
+				   state & UEVTCHN_MASKED ? " masked" : "",
+				   state & UEVTCHN_MISSED ? " missed" : "",
+				   binding->is_static ? " static" : "",
+				   binding->sink ? " eventfd" : "",
+				   binding->notifyfd ? " notifyfd" : "");
+		}
+	}
+	if (lost)
+		seq_printf(m, "evtchn-lost:\t%u\n", lost);
+	mutex_unlock(&file->bind_lock);
 }
 
 /**

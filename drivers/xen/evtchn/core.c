@@ -253,6 +253,7 @@ static void uevtchn_show_fdinfo(struct seq_file *m, struct file *filp)
 	spin_unlock_irq(&ring->wait.lock);
 	if (domid != UEVTCHN_UNRESTRICTED)
 		seq_printf(m, "evtchn-restrict-domid:\t%u\n", domid);
+	uevtchn_show(file, m);
 }
 
 static const struct file_operations uevtchn_fops = {

@@ -89,6 +89,7 @@
 
 struct fasync_struct;
 struct file;
+struct seq_file;
 
 /**
  * struct uevtchn_ring - bounded queue of ports, oldest first
@@ -286,6 +287,7 @@ int uevtchn_set_eventfd(struct uevtchn_file *file, evtchn_port_t port, int fd,
 int uevtchn_set_notifyfd(struct uevtchn_file *file, evtchn_port_t port, int fd);
 int uevtchn_status(struct uevtchn_file *file, evtchn_port_t port,
 		   struct uevtchn_status *status);
+void uevtchn_show(struct uevtchn_file *file, struct seq_file *m);
 void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 		    unsigned int nr);
 

@@ -1356,7 +1356,7 @@ static void iterators_are_as_good_as_buffers(struct kunit *test)
 
 static const char *fdinfo(struct kunit *test)
 {
-	struct seq_file m = { .size = 200 };
+	struct seq_file m = { .size = 400 };
 
 	m.buf = kunit_kzalloc(test, m.size, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, m.buf);
@@ -1372,13 +1372,30 @@ static void fdinfo_tells_why_nothing_is_heard(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, fdinfo(test), "evtchn-ports:\t0\nevtchn-ring:\t0/0\n");
 	bind_virq(filp);
 	event(bind_virq(filp));
-	KUNIT_EXPECT_STREQ(test, fdinfo(test), "evtchn-ports:\t2\nevtchn-ring:\t1/64\n");
+	KUNIT_EXPECT_STREQ(test, fdinfo(test),
+			   "evtchn-ports:\t2\nevtchn-ring:\t1/64\n"
+			   "evtchn-port:\t1 irq 1000\nevtchn-port:\t2 irq 1001 masked\n");
+	replay(2);
+	open_port(EVTCHNSTAT_unbound, false, 0);
+	call(filp, IOCTL_EVTCHN_BIND_STATIC, 3);
+	set_eventfd(filp, 3, 0, 0);
+	set_notifyfd(filp, 1, 1);
+	KUNIT_EXPECT_STREQ(test, fdinfo(test),
+			   "evtchn-ports:\t3\nevtchn-ring:\t1/64\n"
+			   "evtchn-port:\t1 irq 1000 notifyfd\n"
+			   "evtchn-port:\t2 irq 1001 masked missed\n"
+			   "evtchn-port:\t3 irq 1002 static eventfd\n");
+	world.killed = true;
+	KUNIT_EXPECT_STREQ(test, fdinfo(test), "evtchn-ports:\t3\nevtchn-ring:\t1/64\n");
+	world.killed = false;
+
+	restore_domain();
 	call(filp, IOCTL_EVTCHN_RESTRICT_DOMID, DOMAIN);
 	for (i = 0; i < UEVTCHN_MIN_SIZE; i++)
 		uevtchn_ring_push(&world.file->ring, 1);
 	KUNIT_EXPECT_STREQ(test, fdinfo(test),
-			   "evtchn-ports:\t2\nevtchn-ring:\t64/64 overflow\n"
-			   "evtchn-restrict-domid:\t5\n");
+			   "evtchn-ports:\t3\nevtchn-ring:\t64/64 overflow\n"
+			   "evtchn-restrict-domid:\t5\nevtchn-lost:\t3\n");
 }
 
 static void module_has_its_device_in_xen_only(struct kunit *test)

@@ -33,6 +33,7 @@
 #define uevtchn_notifyfd_set	COPY(uevtchn_notifyfd_set)
 #define uevtchn_notifyfd_clear	COPY(uevtchn_notifyfd_clear)
 #define uevtchn_set_notifyfd	COPY(uevtchn_set_notifyfd)
+#define uevtchn_show		COPY(uevtchn_show)
 #define uevtchn_status		COPY(uevtchn_status)
 #define uevtchn_enable		COPY(uevtchn_enable)
 #define uevtchn_ioctl		COPY(uevtchn_ioctl)
