@@ -26,6 +26,7 @@ enum {
 	UEVTCHN_MASKED	= BIT(0), /* set: interrupt; cleared: write() */
 	UEVTCHN_MISSED	= BIT(1), /* set: interrupt; cleared: write() */
 	UEVTCHN_CLOSING	= BIT(2), /* set when the irq goes; never cleared */
+	UEVTCHN_MOVED	= BIT(3), /* set: switch_sink(); cleared: write() */
 };
 
 /**
@@ -464,7 +465,8 @@ static void sink_was_read(struct uevtchn_binding *binding)
 		if (!(old & UEVTCHN_MASKED) || (old & UEVTCHN_CLOSING))
 			return;
 	} while (!atomic_try_cmpxchg(&binding->state, &old,
-				     old & ~(UEVTCHN_MASKED | UEVTCHN_MISSED)));
+				     old & ~(UEVTCHN_MASKED | UEVTCHN_MISSED |
+					     UEVTCHN_MOVED)));
 	xen_irq_lateeoi(binding->irq, 0);
 }
 
@@ -494,24 +496,34 @@ static void switch_sink(struct uevtchn_binding *binding,
 {
 	struct uevtchn_sink *old = binding->sink;
 	struct uevtchn_file *file = binding->file;
+	bool masked;
 
 	lockdep_assert_held(&file->bind_lock);
 
+	if (!old && !sink)
+		return;
 	uevtchn_sink_detach(old);
 	/* Waits for the handler, and write() delivers under the lock. */
 	disable_irq(binding->irq);
 	write_lock(&file->lock);
 	binding->sink = sink;
 	uevtchn_ring_withdraw(&file->ring, binding->port);
-	if (atomic_read(&binding->state) & UEVTCHN_MASKED)
+	masked = atomic_read(&binding->state) & UEVTCHN_MASKED;
+	if (masked) {
 		deliver_event(binding);
+		if (!sink)
+			atomic_or(UEVTCHN_MOVED, &binding->state);
+	}
 	write_unlock(&file->lock);
 	enable_irq(binding->irq);
 	uevtchn_sink_free(old);
 
-	/* It may have been read before reads are heard of. */
-	if (sink && !uevtchn_sink_attach(sink))
-		sink_was_read(binding);
+	/*
+	 * It may have been read before reads are heard of. Not as when one is:
+	 * what was missed since then has yet to be delivered.
+	 */
+	if (sink && !uevtchn_sink_attach(sink) && masked)
+		uevtchn_enable(file, &binding->port, 1);
 }
 
 /**
@@ -687,6 +699,9 @@ void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 		if (!(old & UEVTCHN_MASKED))
 			continue;
 
+		/* It may have been read before it was queued once more. */
+		if (unlikely(old & UEVTCHN_MOVED))
+			uevtchn_ring_withdraw(&file->ring, *ports);
 		/* Before the push, after which another write() may send one. */
 		xen_irq_lateeoi(binding->irq, 0);
 		if (unlikely(old & UEVTCHN_MISSED))

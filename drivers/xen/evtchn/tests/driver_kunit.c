@@ -1121,6 +1121,18 @@ static void eventfd_gets_the_events_of_its_port(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, port, world.memory[0]);
 	write_port(filp, port);
 	KUNIT_EXPECT_TRUE(test, works(filp, port));
+	/* What was read before comes once more, but a write leaves nothing behind. */
+	event(port);
+	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
+	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, -1, 0));
+	KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 8));
+	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, 0, 0));
+	KUNIT_EXPECT_EQ(test, 1, read_eventfd(0));
+	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, -1, 0));
+	write_port(filp, port);
+	event(port);
+	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
+	write_port(filp, port);
 	/* And out of it, so that it is not there twice. */
 	event(port);
 	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, 2, READ_ENABLES));
