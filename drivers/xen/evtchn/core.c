@@ -158,11 +158,10 @@ enable_events(struct uevtchn_file *file, const char __user *buf,
 		return count;
 	}
 
-	if (nowait)
-		return -EAGAIN;
-	ports = kmalloc(count, GFP_KERNEL_ACCOUNT);
+	ports = kmalloc(count, nowait ? GFP_NOWAIT | __GFP_ACCOUNT :
+					GFP_KERNEL_ACCOUNT);
 	if (!ports)
-		return -ENOMEM;
+		return nowait ? -EAGAIN : -ENOMEM;
 	if (!copy_in(ports, count, buf, from)) {
 		kfree(ports);
 		return -EFAULT;

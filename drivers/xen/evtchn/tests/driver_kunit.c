@@ -1358,10 +1358,13 @@ static void iterators_are_as_good_as_buffers(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(many); i++)
 		many[i] = ports[0];
 	event(ports[0]);
-	/* It would allocate. */
+	/* What cannot be allocated at once may be tried again. */
+	world.fail.alloc = 1;
 	KUNIT_EXPECT_EQ(test, -EAGAIN, write_iter(filp, many, 33 * 4, IOCB_NOWAIT));
+	world.fail.alloc = 1;
+	KUNIT_EXPECT_EQ(test, -ENOMEM, write_iter(filp, many, 33 * 4, 0));
 	KUNIT_EXPECT_EQ(test, 20, world.eois);
-	KUNIT_EXPECT_EQ(test, 33 * 4, write_iter(filp, many, 33 * 4, 0));
+	KUNIT_EXPECT_EQ(test, 33 * 4, write_iter(filp, many, 33 * 4, IOCB_NOWAIT));
 	KUNIT_EXPECT_EQ(test, 21, world.eois);
 	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 4));
 }

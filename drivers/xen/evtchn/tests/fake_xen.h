@@ -193,7 +193,7 @@ static void *world_alloc(size_t size, gfp_t gfp)
 	struct piece *piece;
 
 	must_be_allowed_to_sleep();
-	complain_if((gfp & GFP_KERNEL_ACCOUNT) != GFP_KERNEL_ACCOUNT,
+	complain_if(!(gfp & __GFP_ACCOUNT),
 		    "memory is not charged to its user");
 	if (world.fail.alloc && !--world.fail.alloc)
 		return NULL;
