@@ -648,7 +648,8 @@ void uevtchn_show(struct uevtchn_file *file, struct seq_file *m)
 
 	if (mutex_lock_killable(&file->bind_lock))
 		return;
-	for (i = 0; i < file->table_size; i++) {
+	for (i = 0; i < file->table_size && !seq_has_overflowed(m); i++) {
+		cond_resched();
 		hlist_for_each_entry(binding, &file->table[i], node) {
 			if (is_lost(binding)) {
 				lost++;
