@@ -19,14 +19,16 @@
 #include <xen/xenbus.h>
 #include <xen/xen-ops.h>
 
+#include <uapi/xen/evtchn.h>
+
 #include "evtchn.h"
 
 /* &uevtchn_binding.state; see "the states of a binding". */
 enum {
-	UEVTCHN_MASKED	= BIT(0), /* set: interrupt; cleared: write() */
-	UEVTCHN_MISSED	= BIT(1), /* set: interrupt; cleared: write() */
+	UEVTCHN_MASKED	= BIT(0), /* set: interrupt; cleared: write(), reads */
+	UEVTCHN_MISSED	= BIT(1), /* set: interrupt; cleared: write(), reads */
 	UEVTCHN_CLOSING	= BIT(2), /* set when the irq goes; never cleared */
-	UEVTCHN_MOVED	= BIT(3), /* set: switch_sink(); cleared: write() */
+	UEVTCHN_MOVED	= BIT(3), /* set: switch_sink(); cleared: write(), reads */
 };
 
 /**
@@ -41,7 +43,8 @@ enum {
  *		that -1, under @file->bind_lock, once the irq was given back
  * @is_static:	BIND_STATIC has bound the port; constant
  * @sink:	the eventfd that gets the port's events, or NULL: the ring does.
- *		Changed under @file->lock, while the handler cannot run
+ *		Changed under @file->lock, while the handler cannot run, or when
+ *		nobody finds the binding any more
  * @notifyfd:	the eventfd whose writes notify the port, or NULL; changed under
  *		@file->bind_lock
  */
@@ -523,7 +526,7 @@ static void switch_sink(struct uevtchn_binding *binding,
 	 * what was missed since then has yet to be delivered.
 	 */
 	if (sink && !uevtchn_sink_attach(sink) && masked)
-		uevtchn_enable(file, &binding->port, 1);
+		uevtchn_enable(file, &binding->port, 1, false);
 }
 
 /**
@@ -676,12 +679,17 @@ void uevtchn_show(struct uevtchn_file *file, struct seq_file *m)
  * @ports: the ports; nothing happens to one that @file does not have or that
  *	is enabled
  * @nr: how many; UNBIND waits for all of them
+ * @written: a program wrote them. If reads enable, it may have read a port whose
+ *	next event is queued already, and that stays masked until it is read; so
+ *	does one that was queued once more because its eventfd was taken away
  *
  * Context: process; does not sleep.
  */
 void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
-		    unsigned int nr)
+		    unsigned int nr, bool written)
 {
+	bool look = written && (atomic_read(&file->features) &
+				EVTCHN_FEATURE_READ_ENABLES);
 	struct uevtchn_binding *binding;
 	int new, old;
 
@@ -690,8 +698,12 @@ void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 		binding = find_binding(file, *ports, false);
 		if (!binding)
 			continue;
-
 		old = atomic_read(&binding->state);
+		/* A second entry would not fit into the ring. */
+		if (unlikely(look || (old & UEVTCHN_MOVED)) &&
+		    uevtchn_ring_has(&file->ring, *ports))
+			continue;
+
 		do {
 			/* A missed event is due now, and masks the port. */
 			new = old & UEVTCHN_MISSED ? UEVTCHN_MASKED : 0;
@@ -700,9 +712,6 @@ void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 		if (!(old & UEVTCHN_MASKED))
 			continue;
 
-		/* It may have been read before it was queued once more. */
-		if (unlikely(old & UEVTCHN_MOVED))
-			uevtchn_ring_withdraw(&file->ring, *ports);
 		/* Before the push, after which another write() may send one. */
 		xen_irq_lateeoi(binding->irq, 0);
 		if (unlikely(old & UEVTCHN_MISSED))

@@ -76,7 +76,7 @@ static noinline ssize_t read_and_enable(struct uevtchn_file *file,
 	uevtchn_ring_end(&file->ring, done);
 	if (!done)
 		return -EFAULT;
-	uevtchn_enable(file, ports, n);
+	uevtchn_enable(file, ports, n, false);
 
 	return n * sizeof(*ports);
 }
@@ -154,7 +154,7 @@ enable_events(struct uevtchn_file *file, const char __user *buf,
 	if (count <= sizeof(stack)) {
 		if (!copy_in(stack, count, buf, from))
 			return -EFAULT;
-		uevtchn_enable(file, stack, n);
+		uevtchn_enable(file, stack, n, true);
 		return count;
 	}
 
@@ -169,7 +169,7 @@ enable_events(struct uevtchn_file *file, const char __user *buf,
 	/* In pieces, because UNBIND waits for each of them. */
 	for (i = 0; i < n; i += UEVTCHN_WRITE_PORTS)
 		uevtchn_enable(file, ports + i,
-			       min_t(size_t, n - i, UEVTCHN_WRITE_PORTS));
+			       min_t(size_t, n - i, UEVTCHN_WRITE_PORTS), true);
 	kfree(ports);
 	return count;
 }

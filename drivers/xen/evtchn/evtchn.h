@@ -46,6 +46,11 @@
  * and a second entry of the port would not fit into the ring. So write()
  * delivers it.
  *
+ * A read() of a file whose reads enable does what write() does, for what it
+ * returns. A port that has an eventfd is not pushed: the eventfd is signalled. If
+ * a read of that enables the port, it does what write() does, but for what was
+ * missed, for which the reader has yet to look.
+ *
  * In state "closing", the handler may still be called, and does nothing. UNBIND
  * and the last close lead there, and bind for what a restore has made useless.
  *
@@ -132,6 +137,7 @@ int uevtchn_ring_begin(struct uevtchn_ring *ring, evtchn_port_t *ports, u32 max,
 		       bool nonblock);
 u32 uevtchn_ring_more(struct uevtchn_ring *ring, evtchn_port_t *ports, u32 max);
 void uevtchn_ring_end(struct uevtchn_ring *ring, bool taken);
+bool uevtchn_ring_has(struct uevtchn_ring *ring, evtchn_port_t port);
 void uevtchn_ring_withdraw(struct uevtchn_ring *ring, evtchn_port_t port);
 void uevtchn_ring_reset(struct uevtchn_ring *ring);
 
@@ -158,7 +164,8 @@ static inline bool uevtchn_ring_is_idle(const struct uevtchn_ring *ring)
 /**
  * struct uevtchn_file - what an open file of the device owns
  * @ring:	events that wait for read()
- * @bind_lock:	held by bind, UNBIND and RESTRICT_DOMID from first to last
+ * @bind_lock:	held by bind, UNBIND, RESTRICT_DOMID, NOTIFYFD and EVENTFD
+ *		from first to last, and by fdinfo
  * @lock:	guards @table and @table_size, which are changed with
  *		@bind_lock held, too
  * @table:	the bindings, by the low bits of their ports
@@ -289,7 +296,7 @@ int uevtchn_status(struct uevtchn_file *file, evtchn_port_t port,
 		   struct uevtchn_status *status);
 void uevtchn_show(struct uevtchn_file *file, struct seq_file *m);
 void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
-		    unsigned int nr);
+		    unsigned int nr, bool written);
 
 long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr);
 

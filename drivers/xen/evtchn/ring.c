@@ -224,6 +224,28 @@ void uevtchn_ring_end(struct uevtchn_ring *ring, bool taken)
 }
 
 /**
+ * uevtchn_ring_has() - whether a port is queued
+ * @ring: the ring
+ * @port: the port's number
+ *
+ * Context: process; does not sleep. Interrupts are off for a time linear in
+ * the number of queued ports.
+ * Return: true if it is, be it that a reader is copying it out.
+ */
+bool uevtchn_ring_has(struct uevtchn_ring *ring, evtchn_port_t port)
+{
+	bool found = false;
+	u32 i;
+
+	spin_lock_irq(&ring->wait.lock);
+	for (i = 0; i < ring->used && !found; i++)
+		found = *ring_slot(ring, i) == port;
+	spin_unlock_irq(&ring->wait.lock);
+
+	return found;
+}
+
+/**
  * uevtchn_ring_withdraw() - remove every entry of a port
  * @ring: the ring
  * @port: the port's number, which nobody pushes any more

@@ -37,9 +37,9 @@
  *   that Xen gave. BIND_VIRQ and BIND_STATIC have more reasons. None of these
  *   has to pass, so a program must not try again for ever.
  *
- * Other errors of Xen are passed on as they are. The BIND commands, UNBIND and
- * RESTRICT_DOMID wait for each other if they are for the same file, and a fatal
- * signal ends that with EINTR.
+ * Other errors of Xen are passed on as they are. The BIND commands, UNBIND,
+ * RESTRICT_DOMID, NOTIFYFD and EVENTFD wait for each other if they are for the
+ * same file, and a fatal signal ends that with EINTR.
  */
 
 /**
@@ -245,7 +245,10 @@ struct ioctl_evtchn_features {
 	unsigned int enable;
 };
 
-/* A read() of the file enables the ports that it returns, which are 32 at most. */
+/*
+ * A read() of the file enables the ports that it returns, which are 32 at most. A
+ * write() leaves a port whose event is in the ring as it is.
+ */
 #define EVTCHN_FEATURE_READ_ENABLES	(1U << 0)
 /* The kernel has a command: */
 #define EVTCHN_FEATURE_STATUS		(1U << 8)
@@ -374,8 +377,10 @@ struct ioctl_evtchn_eventfd {
  * have the same eventfd if no read of it enables one.
  *
  * An event that was not answered yet moves along, into the eventfd, and with -1
- * into the ring again; it may come twice. Another @fd takes the place of the one
- * before. UNBIND and the last close of this file end it.
+ * into the ring again; it may come twice. So, as with UNBIND, poll() may have
+ * called this file readable and there is nothing to read any more. Another @fd
+ * takes the place of the one before. UNBIND and the last close of this file end
+ * it.
  *
  * Return:
  * * 0

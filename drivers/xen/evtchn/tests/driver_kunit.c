@@ -1068,6 +1068,7 @@ static void eventfd_gets_the_events_of_its_port(struct kunit *test)
 {
 	struct file *filp = test->priv, *other = open_file(test);
 	evtchn_port_t port = bind_virq(filp), second = bind_virq(filp), foreign = bind_virq(other);
+	unsigned int eois;
 
 	/* It is masked until it is written. */
 	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, 0, 0));
@@ -1129,8 +1130,13 @@ static void eventfd_gets_the_events_of_its_port(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, 0, 0));
 	KUNIT_EXPECT_EQ(test, 1, read_eventfd(0));
 	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, -1, 0));
+	/* It is answered when it is read there. */
+	eois = world.eois;
 	write_port(filp, port);
+	KUNIT_EXPECT_EQ(test, eois, world.eois);
 	event(port);
+	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
+	write_port(filp, port);
 	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
 	write_port(filp, port);
 	/* And out of it, so that it is not there twice. */
@@ -1293,6 +1299,25 @@ static void read_enables_what_it_returns_if_told_to(struct kunit *test)
 		write_port(filp, port);
 		KUNIT_EXPECT_EQ(test, 2 * i + 2, world.eois);
 	}
+	/* One who does not know writes what is queued again already. */
+	for (i = 0; i < 100; i++) {
+		event(port);
+		KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 1));
+		event(port);
+		event(port);
+		write_port(filp, port);
+		KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
+		/* And now that it was read, what waited comes, once. */
+		write_port(filp, port);
+		KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
+		KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 8));
+	}
+	/* But what was forgotten can be enabled. */
+	event(port);
+	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_RESET, 0));
+	write_port(filp, port);
+	event(port);
+	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
 	/* An event that was missed is not lost either. */
 	event(port);
 	replay(port);

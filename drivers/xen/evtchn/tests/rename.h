@@ -15,6 +15,7 @@
 #define uevtchn_ring_begin	COPY(uevtchn_ring_begin)
 #define uevtchn_ring_more	COPY(uevtchn_ring_more)
 #define uevtchn_ring_end	COPY(uevtchn_ring_end)
+#define uevtchn_ring_has	COPY(uevtchn_ring_has)
 #define uevtchn_ring_withdraw	COPY(uevtchn_ring_withdraw)
 #define uevtchn_ring_reset	COPY(uevtchn_ring_reset)
 #define uevtchn_init		COPY(uevtchn_init)
