@@ -338,7 +338,8 @@ struct ioctl_evtchn_notifyfd {
  * and what is in the eventfd already sends one. A port has one such eventfd, and
  * an eventfd one port. Another @fd takes the place of the one before, and -1 ends
  * it, as UNBIND and the last close of this file do: what is written then stays in
- * the eventfd. After a restore it is taken, and sends nothing.
+ * the eventfd. After a restore it is taken, and sends nothing, until the next bind
+ * of this file ends the tie.
  *
  * Return:
  * * 0
