@@ -23,7 +23,7 @@ quilt           quilt push -a takes patches/series on the newest and 6.12
 rpm             rpmbuild -bp takes patches/series
 module-path     modules_install puts the module where the stock driver's is
 drift           run tells what a newer kernel changed, and make-series follows it
-example         the page's example, from its text, compiles and does what it says
+example         the page's two examples, from its text, compile and do what it says
 program         run -- FILE: output, exit status and arguments come through unchanged
 crash           run tells a crashed guest, with its last words
 hang            run tells a hung guest

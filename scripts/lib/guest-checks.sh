@@ -164,19 +164,31 @@ check_bench() {
 	"$TOP/scripts/bench" --guard
 }
 
-# The page's example, from the page's own text.
-check_example() {
-	local tree out
-	tree=$(newest_tree)
-	out=$CACHE/build/$(basename "$tree")
-	awk '/^Example$/ { here = 1 }
+# page_example HEADING: the first program below that heading of the page.
+page_example() {
+	awk -v heading="$1" '$0 == heading { here = 1 }
 	     here && /code-block:: c/ { code = 1; next }
 	     code && /^[^ ]/ { exit }
-	     code { sub(/^   /, ""); print }' "$TOP/Documentation/userspace-api/xen-evtchn.rst" > "$LOGS/example.c"
+	     code { sub(/^   /, ""); print }' "$TOP/Documentation/userspace-api/xen-evtchn.rst"
+}
+
+# The page's examples, from the page's own text.
+check_example() {
+	local tree out name
+	tree=$(newest_tree)
+	out=$CACHE/build/$(basename "$tree")
+	page_example Example > "$LOGS/example.c"
+	page_example Eventfds > "$LOGS/server.c"
+	cp "$TOP/scripts/guest/serve.c" "$LOGS/"
 	kmake "$tree" "$out" -s headers
-	gcc -static -Wall -Wextra -Werror -isystem "$out/usr/include" -o "$LOGS/example" "$LOGS/example.c"
-	"$TOP/scripts/run" -- "$LOGS/example" > "$LOGS/example.out" 2> "$LOGS/example.err" ||
-		{ cat "$LOGS/example.err"; failed "the example fails"; }
-	[ "$(sort "$LOGS/example.out")" = "connecting end"$'\n'"offered end" ] ||
-		failed "the example prints: $(cat "$LOGS/example.out")"
+	for name in example server serve; do
+		gcc -static -D_GNU_SOURCE -Wall -Wextra -Werror -isystem "$out/usr/include" -o "$LOGS/$name" "$LOGS/$name.c"
+	done
+	printf '#!/bin/sh\n./example && exec ./serve ./server\n' > "$LOGS/examples"
+	chmod +x "$LOGS/examples"
+	"$TOP/scripts/run" --with "$LOGS/example" --with "$LOGS/server" --with "$LOGS/serve" -- "$LOGS/examples" \
+		> "$LOGS/example.out" 2> "$LOGS/example.err" ||
+		{ cat "$LOGS/example.err" "$LOGS/example.out"; failed "an example fails"; }
+	[ "$(sort "$LOGS/example.out")" = "1000 events were answered"$'\n'"connecting end"$'\n'"offered end" ] ||
+		failed "the examples print: $(cat "$LOGS/example.out")"
 }
