@@ -106,8 +106,8 @@ kconfig_entry() {
 	mv "$1.new" "$1"
 }
 
-# backport: to kernels without the typed allocators, which also want the name of
-# a symbol namespace without quotes.
+# backport: to kernels without the typed allocators, and without what lets one waiter
+# alone be the first of a queue.
 backport() {
 	sed -i -e 's/\bkzalloc_obj(\(\*[a-z_]*\), /kzalloc(sizeof(\1), /' \
 		-e 's/\bkvmalloc_objs(\(\*[a-z_]*\), \([^,()]*\), /kvmalloc_array(\2, sizeof(\1), /' \
@@ -115,5 +115,12 @@ backport() {
 		drivers/xen/evtchn/*.c
 	! grep -nE 'alloc(_flex|_objs?)\(' drivers/xen/evtchn/*.c >&2 ||
 		die "the backport does not know these allocations" -- "adapt backport() in scripts/series/edits.sh"
+	awk -v helper="$TOP/scripts/series/backport-wait.c" '
+	     /^\/\* Whoever else wants to be first/ { while ((getline line < helper) > 0) print line }
+	     { print }' drivers/xen/evtchn/eventfd.c > "$WORK/eventfd.c"
+	cat "$WORK/eventfd.c" > drivers/xen/evtchn/eventfd.c
+	[ "$(grep -c add_wait_queue_priority_exclusive drivers/xen/evtchn/eventfd.c)" = 2 ] ||
+		die "the backport does not know where add_wait_queue_priority_exclusive() is called" \
+		    -- "adapt backport() in scripts/series/edits.sh"
 	! git diff --quiet || die "the backport changes nothing" -- "drop it from make-series"
 }

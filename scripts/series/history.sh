@@ -9,6 +9,7 @@
 #                     tree has it already, and it is taken off for the steps before
 #   Edit: PATH[:PART] the kernel's files that it changes, as edits.sh says
 #   Remove: PATH      the kernel's file that it removes
+#   Part: 2           it is sent when the others have been taken, with its own letter
 #   Context: N        lines of context, if 3 are not the same in all kernels; 1
 #                     is the least with which git knows a place again
 
@@ -98,7 +99,22 @@ make_history() {
 		number=$((number + 1))
 		commit $number <(sed '1,/^$/d' "$step")
 	done
-	git config branch.series.description "$(cat "$TOP/scripts/series/cover-letter")"
+	make_part 1 base
+	make_part 2 part-1
+}
+
+# make_part NUMBER ON: the branch part-NUMBER, as it is sent. The removal, which is the
+# last of all, is in the first.
+make_part() {
+	local step number=0
+	git checkout -q -b "part-$1" "$2"
+	for step in "${STEPS[@]}"; do
+		number=$((number + 1))
+		[ "$(field Part "$step")" != "${1#1}" ] ||
+			git cherry-pick "series~$((${#STEPS[@]} - number))" > /dev/null
+	done
+	git config "branch.part-$1.description" "$(cat "$TOP/scripts/series/cover-letter-$1")"
+	git checkout -q series
 }
 
 # format OPTION…: the fixed form of git format-patch.
@@ -133,7 +149,8 @@ series() {
 		(cd "$dir" && grep -L '^GIT binary patch' [0-9]*.patch)
 	} > "$dir/series"
 	mail "$WORK/mail"
-	{ cat "$WORK/mail/0000-cover-letter.patch"; echo "Made from: $(inputs)"; } > "$dir/cover-letter.txt"
+	cp "$WORK/mail/2/0000-cover-letter.patch" "$dir/cover-letter-2.txt"
+	{ cat "$WORK/mail/1/0000-cover-letter.patch"; echo "Made from: $(inputs)"; } > "$dir/cover-letter.txt"
 
 	git checkout -q -b backport
 	backport
@@ -142,7 +159,12 @@ series() {
 	git checkout -q series
 }
 
-# mail DIR: as it is sent.
+# mail DIR: as it is sent, in DIR/1 and DIR/2.
 mail() {
-	format -n --cover-letter --cover-from-description=subject -o "$1" base..series
+	local part
+	for part in 1:base..part-1 2:part-1..part-2; do
+		git checkout -q "part-${part%%:*}"
+		format -n --cover-letter --cover-from-description=subject -o "$1/${part%%:*}" "${part#*:}"
+	done
+	git checkout -q series
 }

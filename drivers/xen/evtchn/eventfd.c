@@ -9,9 +9,9 @@
 #include <linux/err.h>
 #include <linux/eventfd.h>
 #include <linux/file.h>
-#include <linux/list.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
+#include <linux/wait.h>
 
 #include <xen/events.h>
 
@@ -60,27 +60,16 @@ static int wake_notifyfd(wait_queue_entry_t *wait, unsigned int mode, int sync,
 	return 1;
 }
 
-/*
- * Whoever else wants to be first, such as KVM, takes all that is written, too. This
- * is add_wait_queue_priority_exclusive(), which older kernels lack.
- */
+/* Whoever else wants to be first, such as KVM, takes all that is written, too. */
 static void add_notifyfd(struct file *eventfd, wait_queue_head_t *queue,
 			 poll_table *poll)
 {
 	struct uevtchn_notifyfd *notifyfd =
 		container_of(poll, struct uevtchn_notifyfd, poll);
-	wait_queue_entry_t *first;
 
 	notifyfd->queue = queue;
-	notifyfd->wait.flags |= WQ_FLAG_EXCLUSIVE | WQ_FLAG_PRIORITY;
-	spin_lock_irq(&queue->lock);
-	first = list_first_entry_or_null(&queue->head, wait_queue_entry_t,
-					 entry);
-	if (first && (first->flags & WQ_FLAG_PRIORITY))
-		notifyfd->error = -EBUSY;
-	else
-		list_add(&notifyfd->wait.entry, &queue->head);
-	spin_unlock_irq(&queue->lock);
+	notifyfd->error = add_wait_queue_priority_exclusive(queue,
+							    &notifyfd->wait);
 }
 
 static struct uevtchn_notifyfd *make_notifyfd(struct file *eventfd,
