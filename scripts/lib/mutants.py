@@ -4,14 +4,14 @@
 usage: mutants.py SOURCES OUT STEP
 
 Each rule below is applied wherever it fits in the functions of core.c, ioctl.c,
-bind.c and ring.c. One of STEP mutants is made, OUT/NNN/FILE; OUT/list has a line for
+bind.c, eventfd.c and ring.c. One of STEP mutants is made, OUT/NNN/FILE; OUT/list has a line for
 each: NNN, the file, the function, the rule, and the line as it was.
 """
 import os
 import re
 import sys
 
-FILES = ("ring.c", "bind.c", "ioctl.c", "core.c")
+FILES = ("ring.c", "bind.c", "ioctl.c", "core.c", "eventfd.c")
 
 # What has no effect that a test could see, and what no fault can be put in.
 IGNORED = re.compile(r"lockdep_assert|^\s*(cond_resched|break|continue|default:|case |goto )")

@@ -12,7 +12,7 @@ SURVIVORS=$TOP/scripts/lib/mutants.survivors
 # mutants_kernel: builds kernel and selftests; sets out to where they are.
 mutants_kernel() {
 	guest_run --kunit
-	guest_run --only evtchn_storm_test
+	guest_run --only evtchn_storm_test --only evtchn_features_test
 	out=$CACHE/build/$(basename "$(newest_tree)")
 }
 
@@ -40,7 +40,7 @@ lay_out() {
 			fi
 			printf 'obj-m := kunit-%s.o\nkunit-%s-y := tests/driver_kunit.o %s\n' "$number" "$number" "$file"
 		else
-			printf 'obj-m := evtchn-%s.o\nevtchn-%s-y := core.o ioctl.o bind.o ring.o\n' \
+			printf 'obj-m := evtchn-%s.o\nevtchn-%s-y := core.o ioctl.o bind.o eventfd.o ring.o\n' \
 				"$number" "$number"
 		fi > "$dir/$kind/$number/Makefile"
 	done
@@ -112,7 +112,7 @@ outcomes() {
 	if [ "$kind" = kunit ]; then
 		[ ! -e "$out/lib/kunit/kunit.ko" ] || tar -C "$out/lib/kunit" -rf "$dir/$kind.tar" kunit.ko
 	else
-		tar -C "$out.kselftest/xen" -rf "$dir/$kind.tar" evtchn_test evtchn_storm_test
+		tar -C "$out.kselftest/xen" -rf "$dir/$kind.tar" evtchn_test evtchn_features_test evtchn_storm_test
 	fi
 	find "$dir/$kind.ko" -type f -name '*.ko' -printf '%f\n' | sed 's/\.ko$//' | sort |
 		awk -v at="$dir/$kind." '{ print > (at (NR % 2)) }'
