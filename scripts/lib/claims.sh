@@ -49,13 +49,13 @@ guest-pvh       --pvh --smp 1
 guest-icount    --icount --only evtchn_test
 guest-builtin   --builtin --only evtchn_test
 guest-xen       --xen newest
-guest-threadirqs --append threadirqs --only evtchn_test --only evtchn_storm_test --only evtchn_move_test
-guest-irqpoll   --append irqpoll --only evtchn_test --only evtchn_storm_test --only evtchn_move_test
+guest-threadirqs --append threadirqs --only evtchn_test --only evtchn_features_test --only evtchn_storm_test --only evtchn_move_test
+guest-irqpoll   --append irqpoll --only evtchn_test --only evtchn_features_test --only evtchn_storm_test --only evtchn_move_test
 guest-busy      --busy
 guest-clients   --clients --timeout 3000
 guest-arm64     --arch arm64
 guest-dom0less  --arch arm64 --dom0less
-guest-6.12      --base 6.12 --only evtchn_test
+guest-6.12      --base 6.12 --only evtchn_test --only evtchn_features_test
 stock-pv        --stock --only evtchn_test
 "
 # Only with --all, or by name.
