@@ -45,14 +45,16 @@ base_repo() {
 	git -C "$repo" tag base
 }
 
-# apply_some BASE SERIES REPO N…: `git am` of the patches with these numbers alone.
+# apply_some BASE SERIES REPO N…: `git am` of the patches with these numbers alone;
+# stable is the one for stable kernels.
 apply_some() {
 	local base=$1 series=$2 repo=$3 number
 	shift 3
 	git_identity
 	base_repo "$base" "$repo" "$series"/[0-9]*.patch
 	for number; do
-		git -C "$repo" am -q "$series/$(printf %04d "$number")"-*.patch > "$repo.log" 2>&1 ||
+		[ "$number" = stable ] && number=stable/ || number=$(printf %04d- "$number")
+		git -C "$repo" am -q "$series/$number"*.patch > "$repo.log" 2>&1 ||
 			does_not_apply "$base" "$series" "$repo.log"
 	done
 }

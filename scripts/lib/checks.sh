@@ -84,13 +84,7 @@ check_series_am() {
 	done < <(kernels | awk '!/~rc/ && !seen[$1]++ && ++n <= 2')
 	[ $number = 2 ] || failed "$number releases are packaged"
 
-	# The first part alone, as README has it.
-	git -C "$repo" checkout -q -b part-one base
-	(cd "$repo" && eval "$(sed -n "s,^ *git am /path/to/\(patches/{.*\),git am -q $TOP/\1,p" "$TOP/README")") ||
-		failed "README's command for the first part"
-	[ ! -e "$repo/drivers/xen/evtchn.c" ] || failed "the first part leaves the old driver"
-	[ -e "$repo/drivers/xen/evtchn/core.c" ] && ! grep -rq IOCTL_EVTCHN_STATUS "$repo/drivers" "$repo/include" ||
-		failed "the first part is not what README says"
+	part_one "$repo"
 
 	# In a tree whose driver is another: refused at the end.
 	git -C "$repo" checkout -q -b other base
@@ -197,6 +191,6 @@ check_checkpatch() {
 	for patch in "$TOP"/patches/*.patch; do
 		sed 's/FIXTURE_DATA(\([a-z]*\)) \*/struct \1 */' "$patch" > "$dir/${patch##*/}"
 	done
-	"$CACHE"/src/newest/scripts/checkpatch.pl "${options[@]}" "$dir"/*.patch
-	"$CACHE"/src/6.12/scripts/checkpatch.pl "${options[@]}" "$TOP"/patches/backport/*.patch
+	"$CACHE"/src/newest/scripts/checkpatch.pl "${options[@]}" "$dir"/*.patch "$TOP"/patches/stable/*.patch
+	"$CACHE"/src/6.12/scripts/checkpatch.pl "${options[@]}" "$TOP"/patches/{backport,stable}/*.patch
 }

@@ -21,6 +21,7 @@ pages           the page has no mistake of markup, nor the manual page
 spelling        codespell finds nothing, with the kernel's list
 quilt           quilt push -a takes patches/series on the newest and 6.12
 rpm             rpmbuild -bp takes patches/series
+stable          git am takes patches/stable on the stock newest and 6.12, which build with it
 module-path     modules_install puts the module where the stock driver's is
 drift           run tells what a newer kernel changed, and make-series follows it
 example         the page's two examples, from its text, compile and do what it says
@@ -57,6 +58,7 @@ guest-arm64     --arch arm64
 guest-dom0less  --arch arm64 --dom0less
 guest-6.12      --base 6.12 --only evtchn_test --only evtchn_features_test
 stock-pv        --stock --only evtchn_test
+stable-pv       --stock --patch stable --only evtchn_test --only evtchn_features_test:status.
 "
 # Only with --all, or by name.
 LONG_CHECKS="
@@ -82,6 +84,7 @@ stock-arm64     --arch arm64 --stock --only evtchn_test
 guest-arm64-xen --arch arm64 --xen newest
 guest-dom0less-x --arch arm64 --dom0less --xen newest
 stock-6.12      --stock --only evtchn_test --base 6.12
+stable-6.12     --stock --patch stable --only evtchn_test --only evtchn_features_test:status. --base 6.12
 stock-pvh       --stock --only evtchn_test --pvh --smp 1
 stock-pvh-2l    --stock --only evtchn_test --pvh --smp 1 --fifo 0
 guest-debug     --kernel debug

@@ -78,3 +78,41 @@ check_selftest_tar() {
 		> "$dir/out" 2> "$dir/err" || { cat "$dir/out" "$dir/err"; failed "run_kselftest.sh"; }
 	grep -q '^ok 1 selftests: xen: evtchn_test$' "$dir/out" || { cat "$dir/out"; failed "evtchn_test did not pass"; }
 }
+
+# The patch for stable kernels, on the newest and 6.12: it makes of the stock driver
+# what the edit makes, and that builds.
+check_stable() {
+	local base src repo tree out
+	for base in newest 6.12; do
+		src=$(readlink -f "$CACHE/src/$base")
+		repo=$CACHE/test/am-stable-$base
+		apply_some "$src" "$TOP/patches" "$repo" stable
+		git -C "$repo" checkout -q -b edited base
+		(
+			BASE=$src
+			. "$TOP/scripts/series/history.sh"
+			cd "$repo" || exit
+			apply_diff "$(field Diff "$TOP/scripts/series/stable")"
+			git diff --quiet '@{-1}' || failed "git am and the edit differ on $base"
+		)
+		tree=$(some_tree "$src" stable)
+		out=$CACHE/test/stable-build-$base
+		STOCK=1 configure "$tree" "$out" "$TOP/scripts/guest/kernel.config"
+		rm -f "$out/drivers/xen/evtchn.o"
+		kmake "$tree" "$out" W=1 drivers/xen/evtchn.o > "$out.log" 2>&1 ||
+			{ tail -20 "$out.log"; failed "does not build on $base"; }
+		! grep -E 'warning|error:' "$out.log" || failed "on $base"
+		size "$out/drivers/xen/evtchn.o"
+	done
+}
+
+# part_one REPO: the first part alone, as README has it.
+part_one() {
+	local repo=$1
+	git -C "$repo" checkout -q -b part-one base
+	(cd "$repo" && eval "$(sed -n "s,^ *git am /path/to/\(patches/{.*\),git am -q $TOP/\1,p" "$TOP/README")") ||
+		failed "README's command for the first part"
+	[ ! -e "$repo/drivers/xen/evtchn.c" ] || failed "the first part leaves the old driver"
+	[ -e "$repo/drivers/xen/evtchn/core.c" ] && ! grep -rq IOCTL_EVTCHN_STATUS "$repo/drivers" "$repo/include" ||
+		failed "the first part is not what README says"
+}

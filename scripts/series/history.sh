@@ -131,8 +131,8 @@ removal() {
 
 # series DIR: as it is committed.
 series() {
-	local dir=$1 step options context number=0
-	mkdir -p "$dir/backport"
+	local dir=$1 step path options context number=0
+	mkdir -p "$dir"/{backport,stable}
 	for step in "${STEPS[@]}"; do
 		number=$((number + 1))
 		options=(-1 --no-numbered --start-number "$number" -o "$dir")
@@ -156,6 +156,15 @@ series() {
 	backport
 	commit $((number + 1)) "$TOP/scripts/series/backport"
 	format -1 --no-numbered -o "$dir/backport"
+
+	# A newer base may have it already.
+	step=$TOP/scripts/series/stable
+	if ! git grep -q IOCTL_EVTCHN_STATUS base -- include/uapi/xen/evtchn.h; then
+		git checkout -q -b stable base
+		while read -r path; do apply_diff "$path"; done < <(field Diff "$step")
+		commit $((number + 2)) <(sed '1,/^$/d' "$step")
+		format -1 --no-numbered -o "$dir/stable"
+	fi
 	git checkout -q series
 }
 
