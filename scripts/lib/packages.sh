@@ -113,6 +113,7 @@ part_one() {
 	(cd "$repo" && eval "$(sed -n "s,^ *git am /path/to/\(patches/{.*\),git am -q $TOP/\1,p" "$TOP/README")") ||
 		failed "README's command for the first part"
 	[ ! -e "$repo/drivers/xen/evtchn.c" ] || failed "the first part leaves the old driver"
-	[ -e "$repo/drivers/xen/evtchn/core.c" ] && ! grep -rq IOCTL_EVTCHN_STATUS "$repo/drivers" "$repo/include" ||
+	[ -e "$repo/drivers/xen/evtchn/core.c" ] || failed "the first part adds no driver"
+	! grep -rq IOCTL_EVTCHN_STATUS "$repo/drivers" "$repo/include" ||
 		failed "the first part is not what README says"
 }
