@@ -1,5 +1,4 @@
-static int add_wait_queue_priority_exclusive(wait_queue_head_t *queue,
-					     wait_queue_entry_t *wait)
+static int add_first_waiter(wait_queue_head_t *queue, wait_queue_entry_t *wait)
 {
 	wait_queue_entry_t *first;
 	int ret = -EBUSY;

@@ -19,8 +19,6 @@
 #include <xen/xenbus.h>
 #include <xen/xen-ops.h>
 
-#include <uapi/xen/evtchn.h>
-
 #include "evtchn.h"
 
 /* &uevtchn_binding.state; see "the states of a binding". */
@@ -518,15 +516,12 @@ static void switch_sink(struct uevtchn_binding *binding,
 			atomic_or(UEVTCHN_MOVED, &binding->state);
 	}
 	write_unlock(&file->lock);
-	enable_irq(binding->irq);
-	uevtchn_sink_free(old);
-
-	/*
-	 * It may have been read before reads are heard of. Not as when one is:
-	 * what was missed since then has yet to be delivered.
-	 */
+	/* It may have been read already, when nobody here heard of reads. */
 	if (sink && !uevtchn_sink_attach(sink) && masked)
 		uevtchn_enable(file, &binding->port, 1, false);
+	/* From here on it is signalled again. */
+	enable_irq(binding->irq);
+	uevtchn_sink_free(old);
 }
 
 /**
@@ -679,17 +674,14 @@ void uevtchn_show(struct uevtchn_file *file, struct seq_file *m)
  * @ports: the ports; nothing happens to one that @file does not have or that
  *	is enabled
  * @nr: how many; UNBIND waits for all of them
- * @written: a program wrote them. If reads enable, it may have read a port whose
- *	next event is queued already, and that stays masked until it is read; so
- *	does one that was queued once more because its eventfd was taken away
+ * @look: leave a port masked whose event is in the ring; if it has moved there, that
+ *	is done in any case
  *
  * Context: process; does not sleep.
  */
 void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
-		    unsigned int nr, bool written)
+		    unsigned int nr, bool look)
 {
-	bool look = written && (atomic_read(&file->features) &
-				EVTCHN_FEATURE_READ_ENABLES);
 	struct uevtchn_binding *binding;
 	int new, old;
 

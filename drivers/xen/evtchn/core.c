@@ -38,9 +38,8 @@ static size_t round_count(size_t count)
 }
 
 /*
- * What is read goes to a buffer, or to an iterator if there is one. That is why
- * both of these are compiled twice: plain read() and write() have no need to set
- * an iterator up.
+ * What is read goes to a buffer, or to an iterator if there is one. Both are compiled
+ * apart, as an iterator costs a read of one port a part of what it costs in all.
  */
 static __always_inline bool copy_out(const evtchn_port_t *ports, size_t size,
 				     char __user *buf, struct iov_iter *to)
@@ -76,14 +75,15 @@ static noinline ssize_t read_and_enable(struct uevtchn_file *file,
 	uevtchn_ring_end(&file->ring, done);
 	if (!done)
 		return -EFAULT;
-	uevtchn_enable(file, ports, n, false);
+	uevtchn_enable(file, ports, n,
+		       atomic_read(&file->features) & UEVTCHN_LOOK);
 
 	return n * sizeof(*ports);
 }
 
 static __always_inline ssize_t
 take_events(struct uevtchn_file *file, char __user *buf, struct iov_iter *to,
-	   size_t count, bool nonblock)
+	    size_t count, bool nonblock)
 {
 	evtchn_port_t ports[UEVTCHN_READ_PORTS];
 	ssize_t done = 0;
@@ -126,7 +126,7 @@ static ssize_t uevtchn_read(struct file *filp, char __user *buf, size_t count,
 			    loff_t *ppos)
 {
 	return take_events(filp->private_data, buf, NULL, count,
-			  filp->f_flags & O_NONBLOCK);
+			   filp->f_flags & O_NONBLOCK);
 }
 
 static bool is_nonblock(const struct kiocb *iocb)
@@ -138,23 +138,26 @@ static bool is_nonblock(const struct kiocb *iocb)
 static ssize_t uevtchn_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	return take_events(iocb->ki_filp->private_data, NULL, to,
-			  iov_iter_count(to), is_nonblock(iocb));
+			   iov_iter_count(to), is_nonblock(iocb));
 }
 
 static __always_inline ssize_t
 enable_events(struct uevtchn_file *file, const char __user *buf,
-	    struct iov_iter *from, size_t count, bool nowait)
+	      struct iov_iter *from, size_t count, bool nowait)
 {
 	evtchn_port_t stack[UEVTCHN_WRITE_PORTS], *ports;
+	bool look = atomic_read(&file->features) & EVTCHN_FEATURE_READ_ENABLES;
 	size_t n, i;
 
+	if (unlikely(look))
+		atomic_or(UEVTCHN_LOOK, &file->features);
 	/* All of it is copied first, because a fault must enable no port. */
 	count = round_count(count);
 	n = count / sizeof(*ports);
 	if (count <= sizeof(stack)) {
 		if (!copy_in(stack, count, buf, from))
 			return -EFAULT;
-		uevtchn_enable(file, stack, n, true);
+		uevtchn_enable(file, stack, n, look);
 		return count;
 	}
 
@@ -169,7 +172,7 @@ enable_events(struct uevtchn_file *file, const char __user *buf,
 	/* In pieces, because UNBIND waits for each of them. */
 	for (i = 0; i < n; i += UEVTCHN_WRITE_PORTS)
 		uevtchn_enable(file, ports + i,
-			       min_t(size_t, n - i, UEVTCHN_WRITE_PORTS), true);
+			       min_t(size_t, n - i, UEVTCHN_WRITE_PORTS), look);
 	kfree(ports);
 	return count;
 }
@@ -183,7 +186,7 @@ static ssize_t uevtchn_write(struct file *filp, const char __user *buf,
 static ssize_t uevtchn_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	return enable_events(iocb->ki_filp->private_data, NULL, from,
-			   iov_iter_count(from), iocb->ki_flags & IOCB_NOWAIT);
+			     iov_iter_count(from), iocb->ki_flags & IOCB_NOWAIT);
 }
 
 static __poll_t uevtchn_poll(struct file *filp, poll_table *wait)
@@ -252,6 +255,8 @@ static void uevtchn_show_fdinfo(struct seq_file *m, struct file *filp)
 	spin_unlock_irq(&ring->wait.lock);
 	if (domid != UEVTCHN_UNRESTRICTED)
 		seq_printf(m, "evtchn-restrict-domid:\t%u\n", domid);
+	if (atomic_read(&file->features) & EVTCHN_FEATURE_READ_ENABLES)
+		seq_puts(m, "evtchn-features:\tread-enables\n");
 	uevtchn_show(file, m);
 }
 

@@ -179,7 +179,7 @@ struct uevtchn_sink {
 	struct uevtchn_binding *binding;
 };
 
-/* A read of the kernel, such as that of NOTIFYFD or KVM, does not wake so. */
+/* What the kernel takes out by eventfd_ctx_do_read() does not wake so. */
 static int wake_sink(wait_queue_entry_t *wait, unsigned int mode, int sync,
 		     void *key)
 {

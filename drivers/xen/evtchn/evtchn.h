@@ -48,8 +48,12 @@
  *
  * A read() of a file whose reads enable does what write() does, for what it
  * returns. A port that has an eventfd is not pushed: the eventfd is signalled. If
- * a read of that enables the port, it does what write() does, but for what was
- * missed, for which the reader has yet to look.
+ * a read of that enables the port, it does what write() does, but what was missed
+ * is dropped then, as the reader looks after its read.
+ *
+ * An event that moves from an eventfd into the ring may have been read before. So
+ * "moved" is added to the state "masked" then, and write() does nothing while the
+ * port is in the ring.
  *
  * In state "closing", the handler may still be called, and does nothing. UNBIND
  * and the last close lead there, and bind for what a restore has made useless.
@@ -68,7 +72,8 @@
  *	file->bind_lock		bind, UNBIND, RESTRICT_DOMID, NOTIFYFD, EVENTFD
  *	  an eventfd's wait queue	who waits for an eventfd; also taken by
  *				interrupts, and nothing of ours under it
- *	  file->lock		NOTIFY, STATUS and write() for reading
+ *	  file->lock		NOTIFY, STATUS, write() and reads that enable for
+ *				reading; UNBIND, bind and EVENTFD for writing
  *	    ring->wait.lock	the ring; also taken by interrupts
  *	    an eventfd's wait queue
  *
@@ -82,6 +87,7 @@
 #ifndef _XEN_EVTCHN_EVTCHN_H
 #define _XEN_EVTCHN_EVTCHN_H
 
+#include <linux/bits.h>
 #include <linux/err.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
@@ -161,13 +167,20 @@ static inline bool uevtchn_ring_is_idle(const struct uevtchn_ring *ring)
 /* A file that RESTRICT_DOMID has not been called on. No domain has this id. */
 #define UEVTCHN_UNRESTRICTED	DOMID_INVALID
 
+/*
+ * Of @features: a port was written although reads enable. Who does that has read
+ * the port, and its next event may be queued: from then on, whoever enables a port
+ * looks whether it is, as a second entry need not fit into the ring.
+ */
+#define UEVTCHN_LOOK		BIT(30)
+
 /**
  * struct uevtchn_file - what an open file of the device owns
  * @ring:	events that wait for read()
  * @bind_lock:	held by bind, UNBIND, RESTRICT_DOMID, NOTIFYFD and EVENTFD
  *		from first to last, and by fdinfo
- * @lock:	guards @table and @table_size, which are changed with
- *		@bind_lock held, too
+ * @lock:	guards @table, @table_size, and the @sink of bindings, which are
+ *		changed with @bind_lock held, too
  * @table:	the bindings, by the low bits of their ports
  * @table_size:	number of lists in @table: 0, or a power of two
  * @nr_bindings: how many bindings have an irq; the ring has no fewer slots.
@@ -176,7 +189,8 @@ static inline bool uevtchn_ring_is_idle(const struct uevtchn_ring *ring)
  *		last gave their irqs back. Under @bind_lock
  * @restrict_domid: UEVTCHN_UNRESTRICTED, or the only domain to which
  *		BIND_INTERDOMAIN may bind. Set once, under @bind_lock
- * @features:	what FEATURES has switched on; nothing is switched off again
+ * @features:	what FEATURES has switched on, and UEVTCHN_LOOK; nothing is
+ *		switched off again
  * @name:	name of the irq action; constant after open
  */
 struct uevtchn_file {
@@ -296,7 +310,7 @@ int uevtchn_status(struct uevtchn_file *file, evtchn_port_t port,
 		   struct uevtchn_status *status);
 void uevtchn_show(struct uevtchn_file *file, struct seq_file *m);
 void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
-		    unsigned int nr, bool written);
+		    unsigned int nr, bool look);
 
 long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr);
 

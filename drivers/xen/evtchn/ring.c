@@ -248,7 +248,7 @@ bool uevtchn_ring_has(struct uevtchn_ring *ring, evtchn_port_t port)
 /**
  * uevtchn_ring_withdraw() - remove every entry of a port
  * @ring: the ring
- * @port: the port's number, which nobody pushes any more
+ * @port: the port's number, which nobody pushes meanwhile
  *
  * The other ports keep their order. Xen gives port numbers out again, so an
  * entry that stayed would be taken for the next owner's.

@@ -246,8 +246,8 @@ struct ioctl_evtchn_features {
 };
 
 /*
- * A read() of the file enables the ports that it returns, which are 32 at most. A
- * write() leaves a port whose event is in the ring as it is.
+ * A read() of the file that begins afterwards enables the ports that it returns,
+ * which are 32 at most. A write() leaves a port whose event is in the ring as it is.
  */
 #define EVTCHN_FEATURE_READ_ENABLES	(1U << 0)
 /* The kernel has a command: */
@@ -258,8 +258,11 @@ struct ioctl_evtchn_features {
 /**
  * define IOCTL_EVTCHN_FEATURES - ask what the kernel can do beyond the above
  *
- * A kernel that does not have this command has none of the features. What is
- * switched on holds for everybody who has the file, and is never switched off.
+ * A kernel that does not have this command has none of the features, but for
+ * STATUS, which some older kernels have without it: try that, and see whether it
+ * is ENOSYS. What is switched on holds for everybody who has the file, and is
+ * never switched off: a program that limits its events by not writing ports must
+ * not inherit such a file.
  *
  * Return:
  * * the features that the kernel has, EVTCHN_FEATURE_*; never negative
@@ -344,8 +347,8 @@ struct ioctl_evtchn_notifyfd {
  * Return:
  * * 0
  * * EBADF: @fd is not open.
- * * EBUSY: what is written to the eventfd is taken already, for another port or
- *   by KVM.
+ * * EBUSY: somebody takes all that is written to the eventfd already: another port,
+ *   or, for example, KVM.
  * * EINVAL: @fd is not an eventfd, or less than -1.
  * * ENOMEM: out of memory.
  * * ENOTCONN: this file does not have the port, or it was lost in a restore.
@@ -373,13 +376,14 @@ struct ioctl_evtchn_eventfd {
  *
  * From now on, an event of the port adds 1 to the eventfd and does not enter this
  * file's ring. The port is masked until it is written or, with
- * EVTCHN_EVENTFD_READ_ENABLES, until somebody reads the eventfd; a read by the
- * kernel, such as that of NOTIFYFD or KVM, does not enable it. Several ports may
- * have the same eventfd if no read of it enables one.
+ * EVTCHN_EVENTFD_READ_ENABLES, until somebody reads the eventfd; what the kernel
+ * takes out, as NOTIFYFD and KVM do, does not enable it. Several ports may have
+ * the same eventfd if no read of it enables one.
  *
  * An event that was not answered yet moves along, into the eventfd, and with -1
  * into the ring again; it may come twice. So, as with UNBIND, poll() may have
- * called this file readable and there is nothing to read any more. Another @fd
+ * called this file readable and there is nothing to read any more; and a write of
+ * the port does nothing while its event is in the ring again. Another @fd
  * takes the place of the one before. UNBIND and the last close of this file end
  * it.
  *

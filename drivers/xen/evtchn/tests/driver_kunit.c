@@ -1217,6 +1217,25 @@ static void read_of_an_eventfd_enables_its_port(struct kunit *test)
 	}
 }
 
+static void first_event_is_read(void)
+{
+	event(1);
+	complain_if(read_eventfd(0) != 1, "the first event is not in the eventfd");
+}
+
+static void eventfd_is_heard_from_the_first_event_on(struct kunit *test)
+{
+	struct file *filp = test->priv;
+	evtchn_port_t port = bind_virq(filp);
+
+	KUNIT_ASSERT_EQ(test, 1, port);
+	world.at_enable = first_event_is_read;
+	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, 0, READ_ENABLES));
+	KUNIT_EXPECT_PTR_EQ(test, NULL, world.at_enable);
+	event(port);
+	KUNIT_EXPECT_EQ(test, 1, read_eventfd(0));
+}
+
 static void eventfd_ends_with_a_restore(struct kunit *test)
 {
 	struct file *filp = test->priv;
@@ -1275,7 +1294,7 @@ static void read_enables_what_it_returns_if_told_to(struct kunit *test)
 {
 	struct file *filp = test->priv;
 	evtchn_port_t ports[40], port;
-	u32 i;
+	u32 i, eois;
 
 	for (i = 0; i < ARRAY_SIZE(ports); i++)
 		ports[i] = bind_virq(filp);
@@ -1295,10 +1314,11 @@ static void read_enables_what_it_returns_if_told_to(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
 		KUNIT_EXPECT_EQ(test, 2 * i + 2, world.eois);
 		KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 1));
-		/* A write that comes too late does nothing. */
-		write_port(filp, port);
-		KUNIT_EXPECT_EQ(test, 2 * i + 2, world.eois);
 	}
+	KUNIT_EXPECT_EQ(test, EVTCHN_FEATURE_READ_ENABLES, atomic_read(&world.file->features));
+	/* A write that comes too late does nothing. */
+	write_port(filp, port);
+	KUNIT_EXPECT_EQ(test, 6, world.eois);
 	/* One who does not know writes what is queued again already. */
 	for (i = 0; i < 100; i++) {
 		event(port);
@@ -1312,6 +1332,14 @@ static void read_enables_what_it_returns_if_told_to(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
 		KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 8));
 	}
+	/* Should the port be in the ring twice for once, its last entry enables it. */
+	event(port);
+	uevtchn_ring_push(&world.file->ring, port);
+	eois = world.eois;
+	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 1));
+	KUNIT_EXPECT_EQ(test, eois, world.eois);
+	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 1));
+	KUNIT_EXPECT_EQ(test, eois + 1, world.eois);
 	/* But what was forgotten can be enabled. */
 	event(port);
 	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_RESET, 0));
@@ -1436,6 +1464,12 @@ static void fdinfo_tells_why_nothing_is_heard(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, fdinfo(test),
 			   "evtchn-ports:\t3\nevtchn-ring:\t64/64 overflow\n"
 			   "evtchn-restrict-domid:\t5\nevtchn-lost:\t3\n");
+	call(filp, IOCTL_EVTCHN_RESET, 0);
+	call(filp, IOCTL_EVTCHN_FEATURES, EVTCHN_FEATURE_READ_ENABLES);
+	KUNIT_EXPECT_STREQ(test, fdinfo(test),
+			   "evtchn-ports:\t3\nevtchn-ring:\t0/64\n"
+			   "evtchn-restrict-domid:\t5\n"
+			   "evtchn-features:\tread-enables\nevtchn-lost:\t3\n");
 }
 
 static void module_has_its_device_in_xen_only(struct kunit *test)
@@ -1475,6 +1509,7 @@ static struct kunit_case driver_cases[] = {
 	KUNIT_CASE(writes_to_an_eventfd_notify_its_port),
 	KUNIT_CASE(eventfd_gets_the_events_of_its_port),
 	KUNIT_CASE(read_of_an_eventfd_enables_its_port),
+	KUNIT_CASE(eventfd_is_heard_from_the_first_event_on),
 	KUNIT_CASE(eventfd_ends_with_a_restore),
 	KUNIT_CASE(eventfd_both_ways_forwards_and_cannot_storm),
 	KUNIT_CASE(features_are_told_and_switched_on),

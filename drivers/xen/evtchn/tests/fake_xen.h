@@ -98,9 +98,10 @@ static struct world {
 	bool in_xen;
 	struct failure fail;
 	bool killed;
-	/* Called once, when the driver takes a mutex or requests an irq. */
+	/* Called once, when the driver takes a mutex, or requests or enables an irq. */
 	void (*at_lock)(void);
 	void (*at_request)(void);
+	void (*at_enable)(void);
 	unsigned int nr_live, ops, closes, eois, signals;
 	struct miscdevice *misc;
 	struct world_eventfd eventfds[NR_EVENTFDS];
@@ -590,6 +591,7 @@ static void world_enable_irq(unsigned int nr)
 
 	complain_if(!irq->disabled--, "an irq is enabled twice");
 	deliver(irq);
+	call_once(&world.at_enable);
 }
 
 /* A program's write() of it. */
