@@ -232,7 +232,7 @@ struct uevtchn_request {
  * struct uevtchn_status - what a port is
  * @xen:	what Xen says of it; closed if a restore took it
  * @irq:	its irq; 0 if a restore took the port
- * @is_masked:	an event was delivered, and the next waits for write()
+ * @is_masked:	an event was delivered, and the port was not enabled since
  * @is_static:	BIND_STATIC has bound it
  * @has_eventfd: an eventfd gets its events
  * @has_notifyfd: writes to an eventfd notify it

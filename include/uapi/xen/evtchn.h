@@ -13,9 +13,9 @@
 
 /*
  * Whoever includes this has to define domid_t, an unsigned 16-bit integer, and
- * _IOC() and the like, which are in <sys/ioctl.h>. Xen's own public headers define domid_t,
- * too, and languages before C11 refuse a type that is defined twice, so it
- * cannot be defined here.
+ * _IOC() and the like, which are in <sys/ioctl.h>. Xen's own public headers
+ * define domid_t, too, and languages before C11 refuse a type that is defined
+ * twice, so it cannot be defined here.
  */
 
 /**
@@ -299,7 +299,7 @@ struct ioctl_evtchn_status {
 #define EVTCHN_STATUS_CONNECTED		2
 #define EVTCHN_STATUS_VIRQ		4
 
-/* An event came, and the next one waits until the port is written. */
+/* An event came, and the next one waits until the port is enabled. */
 #define EVTCHN_STATUS_F_MASKED		(1U << 0)
 /* BIND_STATIC has bound the port. */
 #define EVTCHN_STATUS_F_STATIC		(1U << 1)
