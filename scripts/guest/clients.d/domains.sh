@@ -1,14 +1,29 @@
 # shellcheck shell=dash
 # What one domain cannot show of the contract: the other end is another domain's.
-CLAIMS="two_thousand_round_trips paused_and_unpaused a_number_handed_out_again a_flood_keeps_no_other_from_being_served destroyed_while_it_notifies"
+CLAIMS="two_thousand_round_trips as_many_to_a_back_end_of_eventfds as_many_by_eventfds paused_and_unpaused a_number_handed_out_again a_flood_keeps_no_other_from_being_served destroyed_while_it_notifies"
 
-two_thousand_round_trips() {
-	linux_domu other
-	offered peer trips "$(xl domid other)" 2000
-	in_domu 180 other "peer echo $ports &"
+# round_trips THIS OTHER: of these peers, dom0's and the domU's.
+round_trips() {
+	offered peer "$1" "$(xl domid other)" 2000
+	in_domu 180 other "peer $2 $ports &"
 	over 600
 	echo "figure: $(tail -n 1 /tmp/peer)"
 	in_domu 180 other "killall peer"
+}
+
+two_thousand_round_trips() {
+	linux_domu other
+	round_trips trips echo
+}
+
+as_many_to_a_back_end_of_eventfds() {
+	peer has eventfds || exit
+	round_trips trips back-end
+}
+
+as_many_by_eventfds() {
+	peer has eventfds || exit
+	round_trips kicks echo
 }
 
 paused_and_unpaused() {

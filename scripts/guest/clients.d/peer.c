@@ -8,14 +8,18 @@
  *	peer outlives DOMID FILE	has the events of a domain until FILE says that it is gone
  *	peer again DOMID	the other end of "twice"
  *	peer flooded DOMID N	N round trips inside this domain beside a flood
+ *	peer kicks DOMID N	as "trips", by two eventfds
  *
  * and the other connects:
  *
  *	peer echo PORT		answers each event with one
+ *	peer back-end PORT	the same, by a process that has two eventfds and no more
  *	peer twice PORT PORT	binds to the first, and with the same number to the second
  *	peer flood PORT		notifies for ever
  *
  * The exit status is 0 if all was as it should be; else a line says what was not.
+ *
+ *	peer has eventfds	what "kicks" and "back-end" take: 4 if the driver lacks it
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +29,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -254,6 +260,76 @@ static _Noreturn void echo(unsigned int remote)
 	}
 }
 
+static int has_eventfds(void)
+{
+	struct ioctl_evtchn_features none = { 0 };
+	int features = ioctl(open_device(), IOCTL_EVTCHN_FEATURES, &none);
+
+	if (features > 0 && (features & EVTCHN_FEATURE_EVENTFD))
+		return 0;
+	printf("the kernel has no IOCTL_EVTCHN_EVENTFD\n");
+	return 4;
+}
+
+/* Events of the port are in kick, and a write to call notifies it. */
+static void tie(int fd, unsigned int port, int kick, int call)
+{
+	struct ioctl_evtchn_eventfd events = { port, kick, EVTCHN_EVENTFD_READ_ENABLES };
+	struct ioctl_evtchn_notifyfd notifies = { port, call };
+
+	CHECK(!ioctl(fd, IOCTL_EVTCHN_NOTIFYFD, &notifies));
+	CHECK(!ioctl(fd, IOCTL_EVTCHN_EVENTFD, &events));
+}
+
+static void await(int kick)
+{
+	uint64_t count;
+
+	CHECK(readable(kick, PATIENCE_MS));
+	CHECK(read(kick, &count, sizeof(count)) == sizeof(count));
+	CHECK(count == 1);
+}
+
+static int kicks(unsigned int domid, int count)
+{
+	int fd = open_device(), kick = eventfd(0, 0), call = eventfd(0, 0);
+	unsigned int port = offer(fd, domid);
+	double began;
+
+	tie(fd, port, kick, call);
+	printf("port %u\n", port);
+	await(kick);
+	began = now_us();
+	for (int i = 0; i < count; i++) {
+		CHECK(!eventfd_write(call, 1));
+		await(kick);
+	}
+	CHECK(!readable(kick, 0) && !readable(fd, 0));
+	printf("%d round trips by eventfds, %.0f us each\n", count, (now_us() - began) / count);
+	return 0;
+}
+
+/* The event that its bind has caused moves along, and so the first is a greeting. */
+static _Noreturn void back_end(unsigned int remote)
+{
+	int fd = open_device(), kick = eventfd(0, 0), call = eventfd(0, 0);
+	uint64_t count;
+
+	tie(fd, connect_to(fd, 0, remote), kick, call);
+	switch (fork()) {
+	case 0:
+		close(fd);
+		for (;;) {
+			CHECK(read(kick, &count, sizeof(count)) == sizeof(count));
+			CHECK(count == 1);
+			CHECK(!eventfd_write(call, 1));
+		}
+	default: /* The ties are as old as this file. */
+		wait(NULL);
+		exit(1);
+	}
+}
+
 static _Noreturn void flood(unsigned int remote)
 {
 	int fd = open_device();
@@ -335,10 +411,16 @@ int main(int argc, char **argv)
 		return again(number);
 	if (!strcmp(what, "echo") && argc == 3)
 		echo(number);
+	if (!strcmp(what, "has") && !strcmp(argv[2], "eventfds"))
+		return has_eventfds();
+	if (!strcmp(what, "back-end") && argc == 3)
+		back_end(number);
 	if (!strcmp(what, "flood") && argc == 3)
 		flood(number);
 	if (!strcmp(what, "trips") && argc == 4)
 		return trips(number, atoi(argv[3]));
+	if (!strcmp(what, "kicks") && argc == 4)
+		return kicks(number, atoi(argv[3]));
 	if (!strcmp(what, "paused") && argc == 4)
 		return paused(number, argv[3]);
 	if (!strcmp(what, "outlives") && argc == 4)

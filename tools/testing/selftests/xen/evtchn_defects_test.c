@@ -14,13 +14,12 @@
 #include <linux/userfaultfd.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 
-#include "common.h"
+#include "features.h"
 
 /*
  * A hang guard like EV_GUARD_MS, but shorter: a driver that hangs does so in
@@ -549,6 +548,55 @@ TEST_F(shared, a5_privcmd_is_served_like_any_other)
 	ASSERT_EQ(0, ret ?: leave(self));
 	serve_after(_metadata, self, true);
 	serve_before_write(_metadata, self, true);
+}
+
+/*
+ * Nor is one lost where an eventfd gets the events, or a read enables. The second
+ * handler's EOIs let events through that the port's owner has not enabled.
+ */
+TEST_F(shared, events_before_the_port_is_enabled_are_one_for_eventfds_too)
+{
+	unsigned int flags;
+	int i;
+
+	ASSERT_EQ(0, share(self, false));
+	if (!has_eventfds(self->fd))
+		SKIP(return, "the kernel has no IOCTL_EVTCHN_EVENTFD");
+	for (flags = 0; flags <= READ_ENABLES; flags += READ_ENABLES) {
+		ASSERT_EQ(0, set_eventfd(self->fd, self->pair.a, self->event_fd, flags));
+		for (i = 0; i < 10; i++)
+			ASSERT_EQ(0, serve(self));
+		EXPECT_EQ(1, taken(self->event_fd));
+		/* Who reads looks now; a write may be older than what was missed. */
+		if (!flags) {
+			EXPECT_EQ(4, ev_enable(self->fd, self->pair.a));
+			EXPECT_EQ(1, taken(self->event_fd));
+			EXPECT_EQ(4, ev_enable(self->fd, self->pair.a));
+		}
+		EXPECT_EQ(-EAGAIN, taken(self->event_fd));
+		ASSERT_EQ(0, serve(self));
+		EXPECT_EQ(1, taken(self->event_fd));
+		EXPECT_EQ(4, ev_enable(self->fd, self->pair.a));
+		EXPECT_EQ(-EAGAIN, taken(self->event_fd));
+	}
+
+	/* One that was missed moves along with the one before it. */
+	ASSERT_EQ(0, serve(self) ?: serve(self));
+	ASSERT_EQ(0, set_eventfd(self->fd, self->pair.a, -1, 0));
+	EXPECT_EQ(1, taken(self->event_fd));
+	EXPECT_GT(features(self->fd, EVTCHN_FEATURE_READ_ENABLES), 0);
+	for (i = 0; i < 2; i++) {
+		ev_settle();
+		EXPECT_EQ(self->pair.a, ev_take(self->fd));
+	}
+	for (i = 0; i < 10; i++)
+		ASSERT_EQ(0, serve(self));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(self->pair.a, ev_take(self->fd));
+	ev_settle();
+	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
+	ASSERT_EQ(0, leave(self));
+	EXPECT_EQ(0, ev_ping(self->fd, self->peer, &self->pair));
 }
 
 /* A6: two EOIs at once put one irq into a list twice. */

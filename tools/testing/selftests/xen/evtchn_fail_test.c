@@ -5,17 +5,25 @@
  * changed nothing, and succeeds when it is called again.
  */
 #include <signal.h>
+#include <sys/uio.h>
 
-#include "common.h"
+#include "features.h"
 
 #define DEBUGFS		"/sys/kernel/debug/"
 #define KMEMLEAK	DEBUGFS "kmemleak"
 /* Of this program's irqs, after the kernel's short name of its task. */
 #define IRQ_NAME	"evtchn:evtchn_fail_tes"
 
-enum { VIRQ, UNBOUND, INTERDOMAIN, STATIC, WRITE, READ, OPEN, CLOSE, CALLS };
+enum {
+	VIRQ, UNBOUND, INTERDOMAIN, STATIC, WRITE, READ, OPEN, CLOSE,
+	/* If there is FEATURES: */
+	STATUS, NOTIFYFD, EVENTFD, READV, WRITEV, ENABLING, CALLS
+};
 
 #define NEVER		-1
+
+/* Of readv() and writev(): no port is in one of them alone. */
+#define PARTS		3
 
 static const struct {
 	const char *name;
@@ -31,6 +39,13 @@ static const struct {
 	[READ]		= { "read()", { 1, NEVER } },
 	[OPEN]		= { "open()", { 1, 2 } },
 	[CLOSE]		= { "close()", { NEVER, NEVER } },
+	[STATUS]	= { "STATUS", { 2, NEVER } },
+	[NOTIFYFD]	= { "NOTIFYFD", { 1, 1 } },
+	[EVENTFD]	= { "EVENTFD", { 1, 1 } },
+	/* The vector, and each of its parts. */
+	[READV]		= { "readv()", { 1 + PARTS, NEVER } },
+	[WRITEV]	= { "writev()", { 1 + PARTS, 1 } },
+	[ENABLING]	= { "read() that enables", { 1, NEVER } },
 };
 
 /* What keeps the kernel from failing, or NULL. */
@@ -58,6 +73,8 @@ FIXTURE(calls)
 	int fd, nr;				/* new for each chance; its ports */
 	unsigned int ports[64], seen[64];	/* two and two a pair; read */
 	unsigned int virq, port;		/* for the binds */
+	int old, new;				/* eventfds; the call sets the new one */
+	struct ioctl_evtchn_status is;
 	int offers[40000], nr_offers;		/* ports that only Xen has */
 	bool high;				/* bind numbers that need pages */
 };
@@ -75,6 +92,8 @@ FIXTURE_SETUP(calls)
 	/* Page faults would ask for memory. */
 	ASSERT_EQ(0, mlockall(MCL_CURRENT | MCL_FUTURE));
 	self->nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	self->old = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	self->new = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	self->fd = ev_open(O_CLOEXEC);
 	ASSERT_GT(ev_bind_any_virq(self->fd, &self->virq), 0);
 	ASSERT_EQ(0, close(self->fd));
@@ -113,11 +132,61 @@ static bool prepare(FIXTURE_DATA(calls) *self, int what)
 	for (; self->high && ev_unbind(self->fd, self->port) != -EINVAL; make_offer(self))
 		if (self->nr_offers == ARRAY_SIZE(self->offers))
 			return false;
-	if (what < WRITE || what == OPEN)
+	switch (what) {
+	case WRITE:
+	case WRITEV:
+		/* To be written are ports that were read, and have an event since. */
+		return raise_all(self) && raise_all(self) &&
+		       ev_read(self->fd, self->seen, sizeof(self->seen)) > 0;
+	case READ:
+	case READV:
+	case CLOSE:
+		return raise_all(self);
+	case ENABLING:
+		return features(self->fd, EVTCHN_FEATURE_READ_ENABLES) > 0 &&
+		       raise_all(self) && raise_all(self);
+	case NOTIFYFD:
+		return !set_notifyfd(self->fd, self->ports[0], self->old);
+	case EVENTFD: /* With an event that moves along. */
+		return !set_eventfd(self->fd, self->ports[0], self->old, READ_ENABLES) &&
+		       !ev_notify_settled(self->fd, self->ports[1]);
+	}
+	return true;
+}
+
+/* Whether @is stands for the first port, and @other does not. */
+static bool is_set(FIXTURE_DATA(calls) *self, int what, int is, int other)
+{
+	if (what == NOTIFYFD)
+		return !put(other, 1) && taken(other) == 1 && !put(is, 1) &&
+		       taken(is) == -EAGAIN && take(self, 1) &&
+		       self->seen[0] == self->ports[1];
+	return !ev_notify_settled(self->fd, self->ports[1]) && taken(is) == 1 &&
+	       taken(other) == -EAGAIN && ev_poll(self->fd) == EV_POLL_IDLE;
+}
+
+/* The call that has failed has left the old one. */
+static bool is_as_before(FIXTURE_DATA(calls) *self, int what)
+{
+	if (what != NOTIFYFD && what != EVENTFD)
 		return true;
-	/* To be written are ports that were read, and have an event since. */
-	return raise_all(self) && (what != WRITE ||
-		(ev_read(self->fd, self->seen, sizeof(self->seen)) > 0 && raise_all(self)));
+	if (what == EVENTFD && taken(self->old) != 1)
+		return false;
+	return is_set(self, what, self->old, self->new);
+}
+
+static int call_with_parts(FIXTURE_DATA(calls) *self, bool writes)
+{
+	unsigned int *ports = writes ? self->ports : self->seen;
+	int bytes = 4 * self->nr, part = bytes / PARTS - 1, ret;
+	struct iovec parts[PARTS] = {
+		{ ports, part },
+		{ (char *)ports + part, part },
+		{ (char *)ports + 2 * part, bytes - 2 * part },
+	};
+
+	ret = writes ? writev(self->fd, parts, PARTS) : readv(self->fd, parts, PARTS);
+	return ret < 0 ? -errno : ret;
 }
 
 /* At least 0, or -errno. */
@@ -132,7 +201,17 @@ static int call(FIXTURE_DATA(calls) *self, int what)
 	case WRITE:
 		return ev_write(self->fd, self->ports, 4 * self->nr);
 	case READ:
+	case ENABLING:
 		return ev_read(self->fd, self->seen, sizeof(self->seen));
+	case READV:
+	case WRITEV:
+		return call_with_parts(self, what == WRITEV);
+	case STATUS:
+		return status_of(self->fd, self->ports[0], &self->is);
+	case NOTIFYFD:
+		return set_notifyfd(self->fd, self->ports[0], self->new);
+	case EVENTFD:
+		return set_eventfd(self->fd, self->ports[0], self->new, READ_ENABLES);
 	case OPEN:
 		return ev_open(O_CLOEXEC | O_NONBLOCK);
 	case CLOSE:
@@ -161,11 +240,28 @@ static bool check(FIXTURE_DATA(calls) *self, int what, int ret)
 			ev_xen_close(peer);
 		return !ev_unbind(self->fd, port) && ok;
 	case WRITE:
+	case WRITEV:
 		return ret == 4 * self->nr && take(self, self->nr);
 	case READ: /* Each was sent to the other port of its pair. */
+	case READV:
+	case ENABLING:
 		for (i = 0; i < self->nr && ok; i++)
 			ok = self->seen[i] == self->ports[i ^ 1];
-		return ok && ret == 4 * i && ev_write(self->fd, self->ports, ret) == ret;
+		if (!ok || ret != 4 * i)
+			return false;
+		return what == ENABLING ? take(self, i) :
+		       ev_write(self->fd, self->ports, ret) == ret;
+	case STATUS:
+		return !ret && self->is.status == EVTCHN_STATUS_CONNECTED &&
+		       self->is.remote_port == self->ports[1];
+	case NOTIFYFD:
+		return is_set(self, what, self->new, self->old) &&
+		       !set_notifyfd(self->fd, self->ports[0], -1);
+	case EVENTFD:
+		while (taken(self->old) > 0 || taken(self->new) > 0)
+			;
+		return is_set(self, what, self->new, self->old) &&
+		       !set_eventfd(self->fd, self->ports[0], -1, 0);
 	case OPEN:
 		ok = !ev_connect(ret, ret, &pair) && !ev_ping(ret, ret, &pair);
 		return !close(ret) && ok;
@@ -217,7 +313,7 @@ static void sweep(struct __test_metadata *_metadata, FIXTURE_DATA(calls) *self, 
 			kind = ret == -ENOMEM;
 			HOLDS(taken && (kind || ret == -EFAULT) &&
 			      ++got[kind] && calls[what].least[kind] != NEVER);
-			HOLDS(!strcmp(then, look(self, now)));
+			HOLDS(!strcmp(then, look(self, now)) && is_as_before(self, what));
 			ret = call(self, what);
 		}
 		HOLDS(ret >= 0 && check(self, what, ret));
@@ -247,8 +343,20 @@ TEST_F_TIMEOUT(calls, d6_bind_that_fails_leaves_other_bindings_alone, 300)
 
 TEST_F_TIMEOUT(calls, that_fail_change_nothing, 300)
 {
-	for (int what = WRITE; what < CALLS; what++)
+	for (int what = WRITE; what <= CLOSE; what++)
 		sweep(_metadata, self, what, 42);
+}
+
+TEST_F_TIMEOUT(calls, of_features_that_fail_change_nothing, 300)
+{
+	int fd = ev_open(O_CLOEXEC);
+	bool has = has_eventfds(fd);
+
+	ASSERT_EQ(0, close(fd));
+	if (!has)
+		SKIP(return, "the kernel has no IOCTL_EVTCHN_EVENTFD");
+	for (int what = STATUS; what < CALLS; what++)
+		sweep(_metadata, self, what, what == ENABLING ? 30 : 42);
 }
 
 /* Late, as Xen and the core keep the tables: each look takes longer from here on. */

@@ -3,25 +3,10 @@
  * What /dev/xen/evtchn can do beyond its first commands: FEATURES, STATUS, NOTIFYFD,
  * EVENTFD, and reads that enable. A kernel without one of them skips its tests.
  */
-#include <sys/eventfd.h>
+#include <sys/epoll.h>
 #include <sys/wait.h>
 
-#include "common.h"
-
-static int features(int fd, unsigned int enable)
-{
-	struct ioctl_evtchn_features arg = { .enable = enable };
-
-	return ev_ioctl(fd, IOCTL_EVTCHN_FEATURES, &arg);
-}
-
-static int status_of(int fd, unsigned int port, struct ioctl_evtchn_status *status)
-{
-	/* All of it is to be overwritten. */
-	memset(status, 0xa5, sizeof(*status));
-	status->port = port;
-	return ev_ioctl(fd, IOCTL_EVTCHN_STATUS, status);
-}
+#include "features.h"
 
 /* Two files, each with one end of a pair, quiet, and what STATUS said last */
 
@@ -269,39 +254,6 @@ FIXTURE(tied)
 	struct ev_pair pair;
 };
 
-static int set_notifyfd(int fd, unsigned int port, int efd)
-{
-	struct ioctl_evtchn_notifyfd arg = { .port = port, .fd = efd };
-
-	return ev_ioctl(fd, IOCTL_EVTCHN_NOTIFYFD, &arg);
-}
-
-static int set_eventfd(int fd, unsigned int port, int efd, unsigned int flags)
-{
-	struct ioctl_evtchn_eventfd arg = { .port = port, .fd = efd, .flags = flags };
-
-	return ev_ioctl(fd, IOCTL_EVTCHN_EVENTFD, &arg);
-}
-
-#define READ_ENABLES	EVTCHN_EVENTFD_READ_ENABLES
-
-/* What was in it, once all events that were sent are handled; or -errno. */
-static int taken(int efd)
-{
-	uint64_t count;
-
-	ev_settle();
-	return read(efd, &count, sizeof(count)) == sizeof(count) ? (int)count : -errno;
-}
-
-static int put(int efd, uint64_t count)
-{
-	int ret = write(efd, &count, sizeof(count)) == sizeof(count) ? 0 : -errno;
-
-	ev_settle();
-	return ret;
-}
-
 static int next(int fd)
 {
 	unsigned int port;
@@ -319,7 +271,7 @@ FIXTURE_SETUP(tied)
 	ASSERT_EQ(0, ev_connect(self->fd_a, self->fd_b, &self->pair));
 	self->efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ASSERT_GE(self->efd, 0);
-	if (features(self->fd_a, 0) < EVTCHN_FEATURE_EVENTFD)
+	if (!has_eventfds(self->fd_a))
 		SKIP(return, "the kernel has no IOCTL_EVTCHN_EVENTFD");
 }
 
@@ -384,17 +336,23 @@ TEST_F(tied, failing_notifyfd_changes_nothing)
 
 TEST_F(tied, notifyfd_never_hits_the_next_owner_of_the_number)
 {
-	unsigned int a;
+	unsigned int a = self->pair.a, b, i;
 
-	ASSERT_EQ(0, set_notifyfd(self->fd_a, self->pair.a, self->efd));
-	EXPECT_EQ(0, ev_unbind(self->fd_a, self->pair.a));
+	ASSERT_EQ(0, set_notifyfd(self->fd_a, a, self->efd));
+	EXPECT_EQ(0, ev_unbind(self->fd_a, a));
 	/* Xen gives the lowest number. */
-	a = ev_bind_interdomain(self->fd_a, EV_SELF, self->pair.b);
-	EXPECT_EQ(self->pair.b, next(self->fd_b));
-	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
+	for (i = 0, a = 0; i < 100 && a != self->pair.a; i++)
+		a = ev_bind_unbound(self->fd_a, EV_SELF);
+	if (a != self->pair.a)
+		SKIP(return, "port %u, which another program has by now", self->pair.a);
+	b = ev_bind_interdomain(self->fd_b, EV_SELF, a);
+	EXPECT_EQ(b, next(self->fd_b));
+	EXPECT_EQ(4, ev_enable(self->fd_b, b));
 	EXPECT_EQ(0, put(self->efd, 1));
 	EXPECT_EQ(1, taken(self->efd));
 	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(0, ev_notify_settled(self->fd_a, a));
+	EXPECT_EQ(b, next(self->fd_b));
 	/* Nor does it after the end of the device's file, or of the eventfd. */
 	ASSERT_EQ(0, set_notifyfd(self->fd_a, a, self->efd));
 	EXPECT_EQ(0, close(self->fd_a));
@@ -403,6 +361,85 @@ TEST_F(tied, notifyfd_never_hits_the_next_owner_of_the_number)
 	EXPECT_EQ(0, set_notifyfd(self->fd_b, self->pair.b, self->efd));
 	EXPECT_EQ(0, close(self->efd));
 	EXPECT_EQ(0, ev_unbind(self->fd_b, self->pair.b));
+}
+
+/* Of such an eventfd 1 is taken at a time, and the rest is for who reads it. */
+TEST_F(tied, semaphore_gives_one_event_a_write)
+{
+	int semaphore = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+
+	ASSERT_EQ(0, set_notifyfd(self->fd_a, self->pair.a, semaphore));
+	EXPECT_EQ(0, put(semaphore, 1));
+	EXPECT_EQ(-EAGAIN, taken(semaphore));
+	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
+
+	EXPECT_EQ(0, put(semaphore, 3));
+	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
+	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(1, taken(semaphore));
+	EXPECT_EQ(1, taken(semaphore));
+	EXPECT_EQ(-EAGAIN, taken(semaphore));
+	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+}
+
+/*
+ * In a child of exec_in_child(), in place of main(): 0 if it writes the eventfd, and
+ * sees in the file that the port has both.
+ */
+__attribute__((constructor)) static void after_exec(void)
+{
+	const char *what = getenv("EVTCHN_AFTER_EXEC");
+	struct ioctl_evtchn_status is;
+	unsigned int port;
+	int fd, efd, ret;
+
+	if (!what || sscanf(what, "%d %d %u", &fd, &efd, &port) != 3)
+		return;
+	if (put(efd, 1))
+		_exit(1);
+	ret = status_of(fd, port, &is);
+	if (ret == -EBADF)
+		_exit(2);
+	_exit(ret || is.status != EVTCHN_STATUS_CONNECTED ||
+	      is.flags != (EVTCHN_STATUS_F_EVENTFD | EVTCHN_STATUS_F_NOTIFYFD) ? 3 : 0);
+}
+
+static int exec_in_child(FIXTURE_DATA(tied) *self)
+{
+	char what[48];
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		snprintf(what, sizeof(what), "%d %d %u", self->fd_a, self->efd,
+			 self->pair.a);
+		setenv("EVTCHN_AFTER_EXEC", what, 1);
+		execl("/proc/self/exe", "evtchn_features_test", NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+TEST_F(tied, go_through_exec)
+{
+	int events = eventfd(0, EFD_CLOEXEC);
+
+	ASSERT_EQ(0, set_notifyfd(self->fd_a, self->pair.a, self->efd));
+	ASSERT_EQ(0, set_eventfd(self->fd_a, self->pair.a, events, 0));
+	EXPECT_EQ(1, exec_in_child(self));
+	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	/* The eventfd alone, which is all that it takes; and the file, too. */
+	ASSERT_EQ(0, fcntl(self->efd, F_SETFD, 0));
+	EXPECT_EQ(2, exec_in_child(self));
+	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
+	ASSERT_EQ(0, fcntl(self->fd_a, F_SETFD, 0));
+	EXPECT_EQ(0, exec_in_child(self));
+	EXPECT_EQ(self->pair.b, next(self->fd_b));
 }
 
 TEST_F(tied, read_enables_what_it_returns)
@@ -472,6 +509,50 @@ TEST_F(tied, event_goes_to_the_eventfd_and_masks)
 	EXPECT_EQ(1, taken(self->efd));
 	EXPECT_EQ(-EAGAIN, taken(self->efd));
 	EXPECT_EQ(0, ev_unbind(self->fd_a, a));
+}
+
+/* As of an eventfd that nobody reads, or reads late. */
+TEST_F(tied, write_enables_also_where_a_read_does)
+{
+	ASSERT_EQ(0, set_eventfd(self->fd_a, self->pair.a, self->efd, READ_ENABLES));
+	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+	EXPECT_EQ(4, ev_enable(self->fd_a, self->pair.a));
+	EXPECT_EQ(2, taken(self->efd));
+	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+	EXPECT_EQ(1, taken(self->efd));
+	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+}
+
+TEST_F(tied, each_event_is_an_edge_for_epoll)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int ep = epoll_create1(EPOLL_CLOEXEC), i;
+
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->efd, &event));
+	ASSERT_EQ(0, set_eventfd(self->fd_a, self->pair.a, self->efd, READ_ENABLES));
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+		EXPECT_EQ(1, epoll_wait(ep, &event, 1, 0));
+		EXPECT_EQ(EPOLLIN, event.events);
+		/* Until it is read, no other one comes. */
+		EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+		EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
+		EXPECT_EQ(1, taken(self->efd));
+		ev_settle();
+		EXPECT_EQ(1, epoll_wait(ep, &event, 1, 0));
+		EXPECT_EQ(1, taken(self->efd));
+		EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
+	}
+	/* Nor need it be read, if it is written. */
+	ASSERT_EQ(0, set_eventfd(self->fd_a, self->pair.a, self->efd, 0));
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
+		EXPECT_EQ(1, epoll_wait(ep, &event, 1, 0));
+		EXPECT_EQ(4, ev_enable(self->fd_a, self->pair.a));
+		EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
+	}
+	EXPECT_EQ(3, taken(self->efd));
 }
 
 TEST_F(tied, failing_eventfd_changes_nothing)
@@ -629,6 +710,151 @@ TEST_F(tied, storm_of_changes_loses_no_event)
 	while (next(self->fd_b) > 0)
 		EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
 	EXPECT_EQ(0, ev_ping(self->fd_a, self->fd_b, &self->pair));
+}
+
+/*
+ * Every command, read and write at once, each on a thread of its own, of ports whose
+ * one end comes and goes. A thread does what it does on one pair after the other.
+ */
+
+#define PAIRS	4
+#define ROUNDS	300
+
+struct everything {
+	int fd_a, fd_b;
+	int events[PAIRS], calls[PAIRS];	/* eventfds, of EVENTFD and of NOTIFYFD */
+	atomic_uint a[PAIRS];
+	unsigned int b[PAIRS];
+	atomic_bool stop;
+};
+
+struct actor {
+	struct everything *all;
+	int (*act)(struct everything *all, int i, int turn);
+	pthread_t thread;
+	atomic_int turns;
+	int error;
+};
+
+static int act_eventfd(struct everything *all, int i, int turn)
+{
+	bool set = turn & 3;
+
+	return set_eventfd(all->fd_a, all->a[i], set ? all->events[i] : -1,
+			   turn & 1 ? READ_ENABLES : 0);
+}
+
+static int act_notifyfd(struct everything *all, int i, int turn)
+{
+	return set_notifyfd(all->fd_a, all->a[i], turn & 1 ? all->calls[i] : -1);
+}
+
+static int act_ask(struct everything *all, int i, int turn)
+{
+	struct ioctl_evtchn_status is;
+	char path[40], text[1024];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", all->fd_a);
+	return ev_read_file(path, text, sizeof(text)) ?:
+	       features(all->fd_b, EVTCHN_FEATURE_READ_ENABLES) < 0 ? -EPROTO :
+	       status_of(all->fd_b, all->b[i], &is) ? -EPROTO :
+	       status_of(all->fd_a, all->a[i], &is);
+}
+
+static int act_serve(struct everything *all, int i, int turn)
+{
+	unsigned int ports[64];
+	int ret = ev_read(all->fd_b, ports, sizeof(ports));
+
+	if (ret < 0 && ret != -EAGAIN)
+		return ret;
+	ret = ev_read(all->fd_a, ports, sizeof(ports));
+	return ret < 0 ? ret : ev_write(all->fd_a, ports, ret);
+}
+
+static int act_with_eventfds(struct everything *all, int i, int turn)
+{
+	uint64_t count = 1;
+
+	if (read(all->events[i], &count, sizeof(count)) < 0 && errno != EAGAIN)
+		return -errno;
+	return write(all->calls[i], &count, sizeof(count)) < 0 ? -errno : 0;
+}
+
+static int act_notify(struct everything *all, int i, int turn)
+{
+	return ev_notify(all->fd_b, all->b[i]) ?: ev_enable(all->fd_a, all->a[i]);
+}
+
+static void *act_without_end(void *arg)
+{
+	struct actor *actor = arg;
+	int ret;
+
+	for (; !actor->all->stop && !actor->error; actor->turns++) {
+		ret = actor->act(actor->all, actor->turns % PAIRS, actor->turns / PAIRS);
+		/* Nothing is there, or the port has just gone. */
+		if (ret < 0 && ret != -EAGAIN && ret != -ENOTCONN)
+			actor->error = ret;
+	}
+	return NULL;
+}
+
+/* Whether each has done all that it does, or failed. */
+static bool all_had_turns(const struct actor *actor)
+{
+	while (actor->all && (actor->turns > 4 * PAIRS || actor->error))
+		actor++;
+	return !actor->all;
+}
+
+TEST_F(tied, storm_of_everything_loses_no_event)
+{
+	struct everything all = { .fd_a = self->fd_a, .fd_b = self->fd_b };
+	struct actor actors[] = {
+		{ &all, act_eventfd }, { &all, act_notifyfd }, { &all, act_ask },
+		{ &all, act_serve }, { &all, act_with_eventfds }, { &all, act_notify }, {},
+	};
+	struct ev_pair pair;
+	int i, port, round;
+
+	for (i = 0; i < PAIRS; i++) {
+		ASSERT_EQ(0, ev_connect(self->fd_a, self->fd_b, &pair));
+		all.a[i] = pair.a;
+		all.b[i] = pair.b;
+		all.events[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		all.calls[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	}
+	for (i = 0; actors[i].all; i++)
+		ASSERT_EQ(0, pthread_create(&actors[i].thread, NULL, act_without_end,
+					    &actors[i]));
+	for (round = 0; round < ROUNDS || !all_had_turns(actors); round++) {
+		i = round % PAIRS;
+		ASSERT_EQ(0, ev_unbind(self->fd_a, all.a[i]));
+		port = ev_bind_interdomain(self->fd_a, EV_SELF, all.b[i]);
+		ASSERT_GT(port, 0);
+		all.a[i] = port;
+		usleep(1000);
+	}
+	all.stop = true;
+	for (i = 0; actors[i].all; i++) {
+		pthread_join(actors[i].thread, NULL);
+		EXPECT_EQ(0, actors[i].error)
+			TH_LOG("actor %d, turn %d", i, actors[i].turns);
+	}
+
+	for (i = 0; i < PAIRS; i++) {
+		ASSERT_EQ(0, set_notifyfd(self->fd_a, all.a[i], -1));
+		ASSERT_EQ(0, set_eventfd(self->fd_a, all.a[i], -1, 0));
+	}
+	while ((port = next(self->fd_a)) > 0)
+		EXPECT_EQ(4, ev_enable(self->fd_a, port));
+	while (next(self->fd_b) > 0)
+		;
+	for (i = 0; i < PAIRS; i++) {
+		pair = (struct ev_pair){ .a = all.a[i], .b = all.b[i] };
+		EXPECT_EQ(0, ev_ping(self->fd_a, self->fd_b, &pair)) TH_LOG("pair %d", i);
+	}
 }
 
 #include "log_test.h"

@@ -18,7 +18,7 @@
 
 #include <xen/gntalloc.h>
 
-#include "common.h"
+#include "features.h"
 
 #define CONSOLE		"/dev/hvc0"
 #define CPU1_ONLINE	"/sys/devices/system/cpu/cpu1/online"
@@ -219,6 +219,46 @@ static bool close_grant(void)
 	return IS(munmap(granted, PAGE), 0) && IS(close(grant_fd), 0);
 }
 
+/* A write to notify_fd is an event of the second port, and is read from event_fd. */
+static struct file tied;
+static int notify_fd, event_fd;
+static bool has_features;
+
+static bool open_tied(void)
+{
+	if (!open_file(&tied, O_NONBLOCK))
+		return false;
+	has_features = has_eventfds(tied.fd);
+	notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return !has_features ||
+	       (IS(set_notifyfd(tied.fd, tied.pair.a, notify_fd), 0) &&
+		IS(set_eventfd(tied.fd, tied.pair.b, event_fd, READ_ENABLES), 0));
+}
+
+/* That many times in turn: an event is sent and taken by eventfds. */
+static bool passes_on(int times)
+{
+	bool passes = true;
+
+	for (; passes && times; times--)
+		passes = IS(put(notify_fd, 1), 0) && IS(taken(notify_fd), -EAGAIN) &&
+			 IS(taken(event_fd), 1) && IS(taken(event_fd), -EAGAIN);
+	return passes;
+}
+
+/* What fdinfo says after a word; 0 without it. */
+static int told_of(int fd, const char *word)
+{
+	char path[40], text[16384], *at;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	if (ev_read_file(path, text, sizeof(text)))
+		return -EIO;
+	at = strstr(text, word);
+	return at ? atoi(at + strlen(word)) : 0;
+}
+
 /* Whether the claim that is looked at holds. */
 static bool ok;
 
@@ -247,6 +287,7 @@ static void files_are_bound(void)
 	ok &= open_file(&told, O_NONBLOCK) && open_grant() && close_grant() &&
 	      IS(ev_take(told.fd), told.pair.b) &&
 	      IS(ev_enable(told.fd, told.pair.b), 4) && open_grant();
+	ok &= open_tied();
 	/* They have the highest numbers, so that the others need no more room. */
 	ok &= open_many();
 }
@@ -279,7 +320,7 @@ static void nothing_is_lost_by_a_cancelled_suspend(void)
 	      IS(ev_notify(high.fd, static_port), 0) &&
 	      IS(ev_notify(many_fd, many[MANY_PORTS - 1]), 0) &&
 	      IS(sleeper.done, false) && IS(ev_notify(waiting.fd, waiting.pair.a), 0) &&
-	      is_woken();
+	      is_woken() && (!has_features || passes_on(3));
 }
 
 static void restore_gives_numbers_of_lost_ports_to_the_kernel(void)
@@ -287,6 +328,8 @@ static void restore_gives_numbers_of_lost_ports_to_the_kernel(void)
 	int i, taken = 0;
 
 	ok &= arrange(&low) && arrange(&high) && start_sleeper();
+	/* The port of event_fd is masked, with an event that waits for its read. */
+	ok &= !has_features || (IS(put(notify_fd, 1), 0) && IS(put(notify_fd, 1), 0));
 	ask_for("restore");
 
 	for (i = 1; i < MAX_PORTS; i++)
@@ -317,6 +360,43 @@ static void events_from_before_are_read_and_written_to_no_avail(void)
 	ok &= IS(ev_write(low.fd, low.ports, sizeof(low.ports)), sizeof(low.ports));
 	ev_settle();
 	ok &= IS(ev_poll(low.fd), EV_POLL_EVENT);
+}
+
+static bool is_closed(int fd, unsigned int port)
+{
+	struct ioctl_evtchn_status is;
+
+	return IS(status_of(fd, port, &is), 0) && IS(is.port, port) &&
+	       IS(is.status, EVTCHN_STATUS_CLOSED) && IS(is.remote_domain, 0) &&
+	       IS(is.remote_port, 0) && IS(is.flags, 0) && IS(is.irq, 0);
+}
+
+/* The kernel's by now, or nobody's. */
+static void status_of_lost_port_is_closed(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(low.ports); i++)
+		ok &= is_closed(low.fd, low.ports[i]) && is_closed(high.fd, high.ports[i]);
+	ok &= is_closed(high.fd, virq_port) && is_closed(high.fd, static_port) &&
+	      is_closed(tied.fd, tied.pair.a) && is_closed(tied.fd, tied.pair.b);
+}
+
+static void fdinfo_counts_lost_ports(void)
+{
+	ok &= IS(told_of(low.fd, "evtchn-lost:"), ARRAY_SIZE(low.ports)) &&
+	      IS(told_of(many_fd, "evtchn-lost:"), MANY_PORTS) &&
+	      IS(told_of(tied.fd, "evtchn-lost:"), 2) &&
+	      IS(told_of(tied.fd, "evtchn-port:"), 0);
+}
+
+/* The event from before stays in event_fd. */
+static void eventfds_of_lost_port_are_set_no_more(void)
+{
+	ok &= IS(set_eventfd(tied.fd, tied.pair.b, -1, 0), -ENOTCONN) &&
+	      IS(set_notifyfd(tied.fd, tied.pair.a, -1), -ENOTCONN) &&
+	      is_idle(tied.fd) && IS(put(notify_fd, 3), 0) &&
+	      IS(taken(notify_fd), -EAGAIN) && is_idle(tied.fd);
 }
 
 static void sleeper_and_restriction_stay(void)
@@ -425,6 +505,31 @@ static void lost_ports_have_no_irqs_once_their_file_binds(void)
 	ok &= IS(close(many_fd), 0) && IS(ev_count_irqs(MANY_IRQS), 0);
 }
 
+/* What is written sends nothing, and what is read enables nothing. */
+static void eventfds_of_lost_port_leave_its_next_owner(void)
+{
+	struct file next = { .fd = ev_open(O_CLOEXEC | O_NONBLOCK) };
+
+	ok = bind_lost_numbers(&next, &tied.pair) &&
+	     IS(put(notify_fd, 1), 0) && IS(taken(notify_fd), -EAGAIN) &&
+	     is_idle(next.fd) && answers(&next) &&
+	     /* An event waits for its owner to enable b. */
+	     IS(ev_notify(next.fd, next.pair.a), 0) &&
+	     IS(ev_take(next.fd), next.pair.b) &&
+	     IS(ev_notify_settled(next.fd, next.pair.a), 0) &&
+	     /* The one from before the restore. */
+	     IS(taken(event_fd), 1) && IS(taken(event_fd), -EAGAIN) && is_idle(next.fd) &&
+	     IS(ev_enable(next.fd, next.pair.b), 4) && IS(ev_take(next.fd), next.pair.b) &&
+	     IS(ev_enable(next.fd, next.pair.b), 4) &&
+	     /* And once the lost port has gone. */
+	     is_closed(tied.fd, tied.pair.a) && IS(ev_unbind(tied.fd, tied.pair.a), 0) &&
+	     IS(ev_unbind(tied.fd, tied.pair.a), -ENOTCONN) &&
+	     IS(told_of(tied.fd, "evtchn-lost:"), 1) &&
+	     IS(put(notify_fd, 2), 0) && IS(taken(notify_fd), 2) && is_idle(next.fd) &&
+	     IS(close(tied.fd), 0) && IS(put(event_fd, 1), 0) && IS(taken(event_fd), 1) &&
+	     answers(&next) && IS(close(next.fd), 0);
+}
+
 /* The page's notification was for the port that the number was lost by. */
 static void unmapping_leaves_the_ports_next_owner(void)
 {
@@ -449,16 +554,21 @@ static void every_file_closes_and_the_log_is_clean(void)
 }
 
 #define CLAIM(name)	{ #name, name }
+#define IF_FEATURES(name) { #name, name, true }
 
 static const struct {
 	const char *name;
 	void (*look)(void);
+	bool features;		/* it is of commands that FEATURES tells of */
 } claims[] = {
 	CLAIM(files_are_bound),
 	CLAIM(nothing_is_lost_by_a_cancelled_suspend),
 	CLAIM(restore_gives_numbers_of_lost_ports_to_the_kernel),
 	CLAIM(notify_of_lost_port_is_enotconn),
 	CLAIM(events_from_before_are_read_and_written_to_no_avail),
+	IF_FEATURES(status_of_lost_port_is_closed),
+	IF_FEATURES(fdinfo_counts_lost_ports),
+	IF_FEATURES(eventfds_of_lost_port_are_set_no_more),
 	CLAIM(sleeper_and_restriction_stay),
 	CLAIM(unbind_and_close_of_lost_port_leave_the_kernels),
 	CLAIM(lost_number_is_bound_again_by_its_file),
@@ -466,6 +576,7 @@ static const struct {
 	CLAIM(sleeper_is_woken_by_a_new_port),
 	CLAIM(lost_ports_have_no_irqs_once_their_file_binds),
 	CLAIM(unmapping_leaves_the_ports_next_owner),
+	IF_FEATURES(eventfds_of_lost_port_leave_its_next_owner),
 	CLAIM(every_file_closes_and_the_log_is_clean),
 };
 
@@ -489,6 +600,11 @@ int main(void)
 	tcsetattr(fileno(console), TCSANOW, &mode);
 	ksft_set_plan(ARRAY_SIZE(claims));
 	for (i = 0; i < ARRAY_SIZE(claims); i++) {
+		if (claims[i].features && !has_features) {
+			ksft_test_result_skip("restore.%s no IOCTL_EVTCHN_FEATURES\n",
+					      claims[i].name);
+			continue;
+		}
 		ok = true;
 		claims[i].look();
 		ok &= kernel_is_undisturbed();
