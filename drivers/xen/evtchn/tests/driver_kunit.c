@@ -1464,12 +1464,20 @@ static void fdinfo_tells_why_nothing_is_heard(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, fdinfo(test),
 			   "evtchn-ports:\t3\nevtchn-ring:\t64/64 overflow\n"
 			   "evtchn-restrict-domid:\t5\nevtchn-lost:\t3\n");
+	/* Until they are unbound, also when their irqs are gone. */
+	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_UNBIND, 2));
+	call(filp, IOCTL_EVTCHN_BIND_INTERDOMAIN, DOMAIN);
+	KUNIT_EXPECT_STREQ(test, fdinfo(test),
+			   "evtchn-ports:\t1\nevtchn-ring:\t1/64 overflow\n"
+			   "evtchn-restrict-domid:\t5\n"
+			   "evtchn-port:\t1 irq 1003 masked\nevtchn-lost:\t2\n");
+	/* What is switched on. */
 	call(filp, IOCTL_EVTCHN_RESET, 0);
 	call(filp, IOCTL_EVTCHN_FEATURES, EVTCHN_FEATURE_READ_ENABLES);
 	KUNIT_EXPECT_STREQ(test, fdinfo(test),
-			   "evtchn-ports:\t3\nevtchn-ring:\t0/64\n"
-			   "evtchn-restrict-domid:\t5\n"
-			   "evtchn-features:\tread-enables\nevtchn-lost:\t3\n");
+			   "evtchn-ports:\t1\nevtchn-ring:\t0/64\n"
+			   "evtchn-restrict-domid:\t5\nevtchn-features:\tread-enables\n"
+			   "evtchn-port:\t1 irq 1003 masked\nevtchn-lost:\t2\n");
 }
 
 static void module_has_its_device_in_xen_only(struct kunit *test)
