@@ -25,7 +25,7 @@ ungrow() {
 # grow_into STEP: what the tree has and the last commit has not goes into that step's
 # diff; those of later steps follow. The current folder is empty.
 grow_into() {
-	local step diff steps
+	local step diff steps own
 	steps=$(diffs_of "$TOP")
 	grep -q "^$1 " <<< "$steps" ||
 		die "no diff is named by scripts/series/$1" -- "a Grow: line there names it; that file may be empty"
@@ -50,7 +50,10 @@ grow_into() {
 	GIT_SEQUENCE_EDITOR=true git rebase -q -i --autosquash --keep-empty --root > "$WORK/rebase" 2>&1 ||
 		die "a later step changes the same lines: $(grep -m 1 CONFLICT "$WORK/rebase")" \
 		    -- "make the change in the later step, or edit the diffs in scripts/series by hand"
+	# What a step adds itself is no part of its diff.
 	while read -r step diff; do
-		git diff --no-renames --diff-algorithm=myers "$(git log --format=%h --grep "^$step\$")"{^,} > "$TOP/scripts/series/$diff"
+		mapfile -t own < <(field Files "$TOP/scripts/series/$step" | sed 's/^/:(exclude)/')
+		git diff --no-renames --diff-algorithm=myers "$(git log --format=%h --grep "^$step\$")"{^,} \
+			-- . "${own[@]}" > "$TOP/scripts/series/$diff"
 	done <<< "$steps"
 }
