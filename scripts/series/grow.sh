@@ -14,7 +14,7 @@ diffs_of() {
 ungrow() {
 	local step diff
 	mkdir -p "$2"
-	(cd "$1" && tar -c drivers include tools Documentation) | tar -x -C "$2"
+	(cd "$1" && tar -c drivers include tools/testing Documentation) | tar -x -C "$2"
 	diffs_of "$1" | tac | while read -r step diff; do
 		(cd "$2" && GIT_DIR=/dev/null git apply -R --allow-empty "$1/scripts/series/$diff") ||
 			die "$diff, of $step, is not in the tree as it is (above)" \
@@ -33,7 +33,7 @@ grow_into() {
 	git -C "$TOP" archive HEAD | tar -x -C "$WORK/head"
 	ungrow "$WORK/head" .
 	# A new file is a step's own.
-	(cd "$TOP" && tar -c drivers include tools Documentation) | tar -x --skip-old-files
+	(cd "$TOP" && tar -c drivers include tools/testing Documentation) | tar -x --skip-old-files
 	git init -q --template= -b grow .
 	git add -A
 	git commit -q -m start
@@ -44,7 +44,7 @@ grow_into() {
 	done <<< "$steps"
 
 	find . -mindepth 1 -maxdepth 1 ! -name .git -exec rm -r {} +
-	(cd "$TOP" && tar -c drivers include tools Documentation) | tar -x
+	(cd "$TOP" && tar -c drivers include tools/testing Documentation) | tar -x
 	git add -A
 	git commit -q --allow-empty -m "fixup! $1"
 	GIT_SEQUENCE_EDITOR=true git rebase -q -i --autosquash --keep-empty --root > "$WORK/rebase" 2>&1 ||
