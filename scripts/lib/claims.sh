@@ -58,12 +58,12 @@ guest-arm64     --arch arm64
 guest-dom0less  --arch arm64 --dom0less
 guest-6.12      --base 6.12 --only evtchn_test --only evtchn_features_test
 stock-pv        --stock --only evtchn_test
-stable-pv       --stock --patch stable --only evtchn_test --only evtchn_features_test:status.
 "
 # Only with --all, or by name.
 LONG_CHECKS="
 variants        no warning, W=1: 6.12, clang, i386, arm64, allmodconfig, built in; off is off
 arm64           every selftest and module of the selftests builds for arm64
+library         libxenevtchn with the patch of tools/for-xen is the same on both drivers, or says ENOSYS
 mutants         each of some hundred faults in the driver fails a test, or is told why not
 coccicheck      coccicheck finds nothing in the driver
 selftest-tar    the selftests run from the archive that gen_tar makes
@@ -84,6 +84,7 @@ stock-arm64     --arch arm64 --stock --only evtchn_test
 guest-arm64-xen --arch arm64 --xen newest
 guest-dom0less-x --arch arm64 --dom0less --xen newest
 stock-6.12      --stock --only evtchn_test --base 6.12
+stable-pv       --stock --patch stable --only evtchn_test --only evtchn_features_test:status.
 stable-6.12     --stock --patch stable --only evtchn_test --only evtchn_features_test:status. --base 6.12
 stock-pvh       --stock --only evtchn_test --pvh --smp 1
 stock-pvh-2l    --stock --only evtchn_test --pvh --smp 1 --fifo 0
