@@ -8,6 +8,8 @@
  * can be compared from run to run; otherwise only within one run.
  */
 #include <getopt.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #define EV_NO_HARNESS
@@ -72,6 +74,7 @@ struct subject {
 	int fd;
 	struct ev_pair pair;	/* both enabled, unless a row says otherwise */
 	unsigned int few[32];	/* enabled ports */
+	int efd;		/* an eventfd, in some rows tied to one of them */
 };
 
 static int do_getppid(struct subject *s)
@@ -129,6 +132,55 @@ static int do_event(struct subject *s)
 	       ev_read(s->fd, &port, sizeof(port)) != sizeof(port) ||
 	       port != s->pair.b ||
 	       ev_enable(s->fd, port) != sizeof(port);
+}
+
+static int do_read_enables(struct subject *s)
+{
+	unsigned int port = 0;
+
+	return ev_notify(s->fd, s->pair.a) ||
+	       ev_read(s->fd, &port, sizeof(port)) != sizeof(port) ||
+	       port != s->pair.b;
+}
+
+static int do_eventfd(struct subject *s)
+{
+	uint64_t events = 0;
+
+	return ev_notify(s->fd, s->pair.a) ||
+	       read(s->efd, &events, sizeof(events)) != sizeof(events) ||
+	       events != 1;
+}
+
+static int do_eventfd_write(struct subject *s)
+{
+	return do_eventfd(s) || do_write(s);
+}
+
+static int put(int efd, uint64_t count)
+{
+	return write(efd, &count, sizeof(count)) != sizeof(count);
+}
+
+static int do_put(struct subject *s)
+{
+	return put(s->efd, 1);
+}
+
+static int do_status(struct subject *s)
+{
+	struct ioctl_evtchn_status status = { .port = s->pair.a };
+
+	return ev_ioctl(s->fd, IOCTL_EVTCHN_STATUS, &status) ||
+	       status.remote_port != s->pair.b;
+}
+
+static int do_privcmd_status(struct subject *s)
+{
+	union ev_xen_arg arg;
+
+	return ev_xen_query(s->pair.a, &arg) ||
+	       arg.status.interdomain.port != s->pair.b;
 }
 
 static int do_open_close(struct subject *s)
@@ -195,6 +247,121 @@ static void single_costs(void)
 		cost("privcmd_send", do_send, &s);
 	else
 		fprintf(stderr, "bench: privcmd_send left out: %s\n", missing);
+	close(s.fd);
+}
+
+/*
+ * What the driver can do beyond its first commands, and what that stands in for
+ */
+
+static double clock_cost(void)
+{
+	double start = now_ns();
+	int i;
+
+	for (i = 0; i < CALLS; i++)
+		now_ns();
+	return (now_ns() - start) / CALLS;
+}
+
+/* Calls NOTIFY for each write of the eventfd, and tells when, until it is killed. */
+static void relay(struct subject *s, volatile double *when, int done)
+{
+	struct pollfd written = { .fd = s->efd, .events = POLLIN };
+	uint64_t count;
+	int bad = 0;
+
+	for (;;) {
+		bad |= poll(&written, 1, -1) != 1 ||
+		       read(s->efd, &count, sizeof(count)) != sizeof(count) ||
+		       do_notify(s);
+		*when = now_ns();
+		bad |= put(done, bad ? 2 : 1);
+	}
+}
+
+/*
+ * From the write of an eventfd until another process has called NOTIFY for it. The
+ * writer goes to sleep, as one does that has no more work: with one CPU there is one
+ * switch between the two.
+ */
+static void relay_cost(struct subject *s)
+{
+	double best = 1e30, sum, start, clock = clock_cost();
+	int done = eventfd(0, EFD_CLOEXEC), rep, i;
+	volatile double *when;
+	uint64_t good;
+	pid_t child;
+
+	when = mmap(NULL, sizeof(*when), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	check(done >= 0 && when != MAP_FAILED, "what two processes share", -errno);
+	child = fork();
+	check(child >= 0, "fork", -errno);
+	if (!child)
+		relay(s, when, done);
+	for (rep = 0; rep < REPETITIONS; rep++) {
+		settle();
+		sum = 0;
+		for (i = 0; i < CALLS; i++) {
+			start = now_ns();
+			check(!do_put(s) &&
+			      read(done, &good, sizeof(good)) == sizeof(good) &&
+			      good == 1, "relay", i);
+			sum += *when - start - clock;
+		}
+		best = lower(best, sum / CALLS);
+	}
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	close(done);
+	report("relay", NO_PORTS, best, "ns");
+}
+
+static void set_eventfd(struct subject *s, unsigned int flags)
+{
+	struct ioctl_evtchn_eventfd arg = { s->pair.b, s->efd, flags };
+	int ret = ev_ioctl(s->fd, IOCTL_EVTCHN_EVENTFD, &arg);
+
+	check(!ret, "EVENTFD", ret);
+}
+
+static void feature_costs(void)
+{
+	struct ioctl_evtchn_features features = { EVTCHN_FEATURE_READ_ENABLES };
+	struct ioctl_evtchn_notifyfd notifyfd;
+	struct subject s;
+	bool has;
+	int ret;
+
+	subject_open(&s);
+	s.efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	check(s.efd >= 0, "eventfd", -errno);
+	if (!ev_xen_missing)
+		cost("privcmd_status", do_privcmd_status, &s);
+	/* A driver without it gives only those rows that the others stand beside. */
+	has = ev_ioctl(s.fd, IOCTL_EVTCHN_FEATURES, &features) > 0;
+	if (has) {
+		cost("status", do_status, &s);
+		cost("read_enables", do_read_enables, &s);
+		set_eventfd(&s, 0);
+		cost("eventfd_write", do_eventfd_write, &s);
+		set_eventfd(&s, EVTCHN_EVENTFD_READ_ENABLES);
+		cost("eventfd", do_eventfd, &s);
+	}
+
+	/* As for notify_masked; and another eventfd. */
+	ret = do_notify(&s);
+	check(!ret, "NOTIFY", ret);
+	s.efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	check(s.efd >= 0, "eventfd", -errno);
+	relay_cost(&s);
+	if (has) {
+		notifyfd = (struct ioctl_evtchn_notifyfd){ s.pair.a, s.efd };
+		ret = ev_ioctl(s.fd, IOCTL_EVTCHN_NOTIFYFD, &notifyfd);
+		check(!ret, "NOTIFYFD", ret);
+		cost("notifyfd", do_put, &s);
+	}
 	close(s.fd);
 }
 
@@ -661,6 +828,8 @@ int main(int argc, char **argv)
 		single_costs();
 		for (n = 16; n <= max && n <= MAX_PORTS; n *= 4)
 			many_costs(n);
+		/* Last, so that the others cost what they did before there was this. */
+		feature_costs();
 	}
 	if (!wanted || wanted & CONTENTION)
 		compete();

@@ -13,10 +13,11 @@ figures() {
 # What each row is, and its goal:
 #	name		ratio to stock, at most; or
 #	refused+N	ours, at most N above ours of refused_ioctl
-#	privcmd		ours, at most that of privcmd_send
+#	X*ROW		ours, at most X times ours of ROW
 #	<X, >X		ours itself, at most or at least X
 #	flat:X		ours, at most X times that with 16 ports
 # A goal at one number of ports stands as ROW/PORTS. No goal: only the guard.
+# ROW=OTHER: stock has no such row, and the ratio is to its row OTHER.
 BENCH_ROWS='
 getppid			.		a system call, no driver
 refused_ioctl		.		an unknown command
@@ -24,10 +25,15 @@ notify_foreign		.		NOTIFY of a port that is not mine
 read_empty		.		read, empty, O_NONBLOCK
 poll			.		poll, nothing there
 privcmd_send		.		EVTCHNOP_send through privcmd, no driver
-notify_masked		privcmd		NOTIFY, peer masked
+notify_masked		1*privcmd_send	NOTIFY, peer masked
 write			refused+150	write of one enabled port
 write_32		.		write of 32 enabled ports
 event			0.90		NOTIFY, read and write: a whole event
+read_enables=event	0.76		NOTIFY and read: READ_ENABLES (stock: with write)
+eventfd=event		0.80		NOTIFY and read of an eventfd: EVENTFD, READ_ENABLES (stock: as above)
+eventfd_write=event	.		NOTIFY, read of an eventfd, and write: EVENTFD (stock: as above)
+notifyfd=relay		1.20*notify_masked	write of an eventfd: NOTIFYFD (stock: until another process calls NOTIFY)
+status=privcmd_status	.		STATUS (stock: EVTCHNOP_status through privcmd)
 open_close		0.90		open and close
 bind			.		bind, per port
 notify_interrupt	.		NOTIFY with its interrupt, per port
@@ -48,21 +54,29 @@ memory_port		1.00		bytes of a bound port, core and driver
 text			1.30		bytes of xen-evtchn.ko (size: text)
 '
 
+# beside FIGURES: adds stock's figure of OTHER as that of ROW, for each ROW=OTHER.
+beside() {
+	local row other
+	while read -r row other; do
+		sed -i "/^stock $other 0 /{p;s//stock $row 0 /}" "$1"
+	done < <(sed -nE 's/^([a-z_]+)=([a-z_]+).*/\1 \2/p' <<< "$BENCH_ROWS")
+}
+
 # table FIGURES: Markdown; a row for each in BENCH_ROWS and number of ports.
 table() {
 	awk -v rows="$BENCH_ROWS" '
 	function number(v) { return v >= 100 ? sprintf("%.0f", v) : sprintf("%.2f", v) }
 	function met(good) { return good ? "met" : "**not met**" }
 	# The goal and whether @o, with @s of stock, meets it.
-	function judge(goal, row, ports, o, s,    limit) {
+	function judge(goal, row, ports, o, s,    limit, factor) {
 		if (goal == ".")
 			return " | "
 		if (goal ~ /^refused/) {
 			limit = ours["refused_ioctl", 0] + substr(goal, 9)
 			return "at most " number(limit) " | " met(o <= limit + 0.5)
 		}
-		if (goal == "privcmd") {
-			limit = ours["privcmd_send", 0]
+		if (split(goal, factor, "*") == 2) {
+			limit = factor[1] * ours[factor[2], 0]
 			return "at most " number(limit) " | " met(o <= limit)
 		}
 		if (goal ~ /^flat/) {
@@ -93,9 +107,9 @@ table() {
 		for (i = 1; i <= count; i++) {
 			if (split(line[i], f, /\t+/) < 3)
 				continue
-			split(f[1], name, "/")
+			split(f[1], name, "[/=]")
 			for (p = 0; p <= 4096; p = p ? p * 2 : 16) {
-				if (name[2] && p != name[2])
+				if (f[1] ~ "/" && p != name[2])
 					continue
 				if (!((name[1], p) in ours) || !((name[1], p) in stock))
 					continue
