@@ -826,10 +826,10 @@ int main(int argc, char **argv)
 		count_memory();
 	if (!wanted || wanted & COSTS) {
 		single_costs();
+		/* Before there are many irqs, as stock's rows that they stand beside. */
+		feature_costs();
 		for (n = 16; n <= max && n <= MAX_PORTS; n *= 4)
 			many_costs(n);
-		/* Last, so that the others cost what they did before there was this. */
-		feature_costs();
 	}
 	if (!wanted || wanted & CONTENTION)
 		compete();
