@@ -133,11 +133,13 @@ build_outside() {
 		renew "$dir/${file##*/}"
 		case $file in *.c) file=${file##*/} objects+=("${file%.c}.o") ;; esac
 	done
-	printf 'obj-m := xen-evtchn.o\nxen-evtchn-y := %s\n' "${objects[*]}" > "$dir/Makefile.new"
+	# The trace event's header is included by one of the kernel's.
+	# shellcheck disable=SC2016 # make's variable
+	printf 'obj-m := xen-evtchn.o\nxen-evtchn-y := %s\nccflags-y := -I$(src)\n' "${objects[*]}" > "$dir/Makefile.new"
 	if [ -n "${OUTSIDE_UNDEF:-}" ]; then
 		echo "#undef $OUTSIDE_UNDEF" > "$dir/undef.h"
 		# shellcheck disable=SC2016 # make's variable
-		echo 'ccflags-y := -include $(src)/undef.h' >> "$dir/Makefile.new"
+		echo 'ccflags-y += -include $(src)/undef.h' >> "$dir/Makefile.new"
 	fi
 	renew "$dir/Makefile"
 	logged "$dir.log" "building the $name driver" \

@@ -65,6 +65,10 @@ edit() {
 		line=${line/evtchn.o/\$(addprefix evtchn\/,core.o ioctl.o bind.o ring.o)}
 		after "$file" "$line" $'xen-evtchn-$(CONFIG_EVENTFD)\t\t+= evtchn/eventfd.o'
 		;;
+	drivers/xen/Makefile:trace)
+		after "$file" $'xen-evtchn-$(CONFIG_EVENTFD)\t\t+= evtchn/eventfd.o' \
+			$'xen-evtchn-$(CONFIG_TRACEPOINTS)\t+= evtchn/trace.o\nCFLAGS_evtchn/trace.o\t\t\t:= -I$(src)/evtchn'
+		;;
 	drivers/xen/Makefile:driver-kunit)
 		replace "$file" "$kunit" "$kunit" \
 			"${kunit%evtchn/*}\$(addprefix evtchn/tests/,ring_kunit.o driver_kunit.o)"

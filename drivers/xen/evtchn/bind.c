@@ -132,12 +132,37 @@ static void remove_binding(struct uevtchn_binding *binding)
 	write_unlock(&binding->file->lock);
 }
 
-static void deliver_event(struct uevtchn_binding *binding)
+static inline void trace(const struct uevtchn_binding *binding, u32 what)
+{
+	if (uevtchn_is_traced())
+		uevtchn_trace(binding->file, binding->port, binding->irq, what);
+}
+
+static __always_inline void deliver_quietly(struct uevtchn_binding *binding)
 {
 	if (unlikely(binding->sink))
 		uevtchn_sink_signal(binding->sink);
 	else
 		uevtchn_ring_push(&binding->file->ring, binding->port);
+}
+
+/* Apart from deliver_event(), which needs no more registers than without it. */
+static noinline void deliver_and_trace(struct uevtchn_binding *binding)
+{
+	/* First, as the port may be enabled as soon as it was delivered. */
+	trace(binding, UEVTCHN_TRACE_EVENT);
+	deliver_quietly(binding);
+	/* From the overflow to the reset nobody reads what is pushed. */
+	if (!binding->sink && READ_ONCE(binding->file->ring.overflow))
+		trace(binding, UEVTCHN_TRACE_OVERFLOW);
+}
+
+static void deliver_event(struct uevtchn_binding *binding)
+{
+	if (uevtchn_is_traced())
+		deliver_and_trace(binding);
+	else
+		deliver_quietly(binding);
 }
 
 static irqreturn_t uevtchn_interrupt(int irq, void *data)
@@ -155,6 +180,8 @@ static irqreturn_t uevtchn_interrupt(int irq, void *data)
 
 	if (!(old & UEVTCHN_MASKED))
 		deliver_event(binding);
+	else
+		trace(binding, UEVTCHN_TRACE_MISSED);
 
 	return IRQ_HANDLED;
 }
@@ -172,6 +199,9 @@ static void release_irq(struct uevtchn_binding *binding)
 	uevtchn_sink_detach(binding->sink);
 	/* Waits for the handler. */
 	free_irq(binding->irq, binding);
+	/* After the port's last event, and before its next owner's bind. */
+	trace(binding, is_lost(binding) ? UEVTCHN_TRACE_LOST :
+					  UEVTCHN_TRACE_UNBIND);
 	uevtchn_sink_free(binding->sink);
 	binding->sink = NULL;
 	/*
@@ -279,6 +309,7 @@ static int add_binding(struct uevtchn_file *file, struct uevtchn_request *req)
 	binding->port = *req->port;
 	binding->is_static = is_static;
 	binding->restores = xen_evtchn_restores;
+	trace(binding, UEVTCHN_TRACE_BIND);
 
 	/* Before the first event, so that whoever reads it can write it. */
 	write_lock(&file->lock);
@@ -289,6 +320,7 @@ static int add_binding(struct uevtchn_file *file, struct uevtchn_request *req)
 			 file->name, binding);
 	if (rc) {
 		remove_binding(binding);
+		trace(binding, UEVTCHN_TRACE_UNBIND);
 		evtchn_put_irq(binding->irq);
 		return rc;
 	}
@@ -440,10 +472,13 @@ void uevtchn_release(struct uevtchn_file *file)
  */
 int uevtchn_notify(struct uevtchn_file *file, evtchn_port_t port)
 {
+	struct uevtchn_binding *binding;
 	int rc = -ENOTCONN;
 
 	read_lock(&file->lock);
-	if (find_binding(file, port, false)) {
+	binding = find_binding(file, port, false);
+	if (binding) {
+		trace(binding, UEVTCHN_TRACE_NOTIFY);
 		notify_remote_via_evtchn(port);
 		rc = 0;
 	}
@@ -468,6 +503,7 @@ static void sink_was_read(struct uevtchn_binding *binding)
 	} while (!atomic_try_cmpxchg(&binding->state, &old,
 				     old & ~(UEVTCHN_MASKED | UEVTCHN_MISSED |
 					     UEVTCHN_MOVED)));
+	trace(binding, UEVTCHN_TRACE_ENABLE);
 	xen_irq_lateeoi(binding->irq, 0);
 }
 
@@ -704,6 +740,7 @@ void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 		if (!(old & UEVTCHN_MASKED))
 			continue;
 
+		trace(binding, UEVTCHN_TRACE_ENABLE);
 		/* Before the push, after which another write() may send one. */
 		xen_irq_lateeoi(binding->irq, 0);
 		if (unlikely(old & UEVTCHN_MISSED))

@@ -20,6 +20,7 @@
  *	bind.c	bindings: ports, irqs, EOIs and hypercalls
  *	eventfd.c	eventfds that stand for a port
  *	ring.c	a queue of numbers, and who waits for it
+ *	trace.c	the trace event
  */
 
 /**
@@ -92,6 +93,7 @@
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
+#include <linux/tracepoint-defs.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
@@ -296,6 +298,27 @@ static inline void uevtchn_notifyfd_clear(struct uevtchn_notifyfd **slot)
 {
 }
 #endif
+
+/* What the trace event says; macros, so that tools read the numbers. */
+#define UEVTCHN_TRACE_BIND	0
+#define UEVTCHN_TRACE_UNBIND	1
+#define UEVTCHN_TRACE_LOST	2
+#define UEVTCHN_TRACE_EVENT	3
+#define UEVTCHN_TRACE_MISSED	4
+#define UEVTCHN_TRACE_OVERFLOW	5
+#define UEVTCHN_TRACE_ENABLE	6
+#define UEVTCHN_TRACE_NOTIFY	7
+
+DECLARE_TRACEPOINT(xen_evtchn_port);
+
+/* Asked in line, so that a place costs a branch while nobody traces. */
+static inline bool uevtchn_is_traced(void)
+{
+	return tracepoint_enabled(xen_evtchn_port);
+}
+
+void uevtchn_trace(const struct uevtchn_file *file, evtchn_port_t port, int irq,
+		   u32 what);
 
 void uevtchn_init(struct uevtchn_file *file);
 int uevtchn_bind(struct uevtchn_file *file, struct uevtchn_request *req);

@@ -21,7 +21,6 @@ union uevtchn_arg {
 	struct ioctl_evtchn_bind_interdomain interdomain;
 	struct ioctl_evtchn_bind_unbound_port unbound;
 	struct ioctl_evtchn_unbind unbind;
-	struct ioctl_evtchn_notify notify;
 	struct ioctl_evtchn_restrict_domid restriction;
 	struct ioctl_evtchn_bind bind;
 	struct ioctl_evtchn_features features;
@@ -153,7 +152,15 @@ static long ioctl_status(struct uevtchn_file *file, struct ioctl_evtchn_status *
 long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr)
 {
 	struct uevtchn_file *file = filp->private_data;
+	struct ioctl_evtchn_notify notify;
 	union uevtchn_arg arg;
+
+	/* Before all others, as it is called for each event. */
+	if (cmd == IOCTL_EVTCHN_NOTIFY) {
+		if (copy_from_user(&notify, (void __user *)addr, sizeof(notify)))
+			return -EFAULT;
+		return uevtchn_notify(file, notify.port);
+	}
 
 	switch (cmd) {
 	case IOCTL_EVTCHN_BIND_VIRQ:
@@ -165,7 +172,6 @@ long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr)
 		break;
 	case IOCTL_EVTCHN_BIND_INTERDOMAIN: /* bind.c compares the domain. */
 	case IOCTL_EVTCHN_UNBIND:
-	case IOCTL_EVTCHN_NOTIFY:
 	case IOCTL_EVTCHN_RESET:
 	case IOCTL_EVTCHN_FEATURES:
 	case IOCTL_EVTCHN_STATUS:
@@ -183,8 +189,6 @@ long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr)
 		return -EFAULT;
 
 	switch (cmd) {
-	case IOCTL_EVTCHN_NOTIFY:
-		return uevtchn_notify(file, arg.notify.port);
 	case IOCTL_EVTCHN_UNBIND:
 		return uevtchn_unbind(file, arg.unbind.port);
 	case IOCTL_EVTCHN_RESET:

@@ -1480,6 +1480,66 @@ static void fdinfo_tells_why_nothing_is_heard(struct kunit *test)
 			   "evtchn-port:\t1 irq 1003 masked\nevtchn-lost:\t2\n");
 }
 
+static const char *traced(void)
+{
+	world.trace[world.traced] = 0;
+	world.traced = 0;
+	return world.trace;
+}
+
+static void trace_tells_all_in_order(struct kunit *test)
+{
+	struct file *filp = test->priv;
+	evtchn_port_t port;
+	u32 i;
+
+	bind_virq(filp);
+	KUNIT_EXPECT_STREQ(test, "", traced());
+	world.is_traced = true;
+	port = bind_virq(filp);
+	call(filp, IOCTL_EVTCHN_NOTIFY, port);
+	call(filp, IOCTL_EVTCHN_NOTIFY, port + 1);
+	KUNIT_EXPECT_STREQ(test, "bn", traced());
+	event(port);
+	KUNIT_EXPECT_STREQ(test, "e", traced());
+	replay(port);
+	KUNIT_EXPECT_STREQ(test, "m", traced());
+	/* What was missed comes now. */
+	write_port(filp, port);
+	KUNIT_EXPECT_STREQ(test, "we", traced());
+	write_port(filp, port);
+	write_port(filp, port);
+	KUNIT_EXPECT_STREQ(test, "w", traced());
+	/* Also what an eventfd gets, and enables. */
+	set_eventfd(filp, port, 0, READ_ENABLES);
+	event(port);
+	read_eventfd(0);
+	set_eventfd(filp, port, -1, 0);
+	KUNIT_EXPECT_STREQ(test, "ew", traced());
+
+	for (i = 0; i < UEVTCHN_MIN_SIZE; i++)
+		uevtchn_ring_push(&world.file->ring, port);
+	event(port);
+	KUNIT_EXPECT_STREQ(test, "eo", traced());
+	call(filp, IOCTL_EVTCHN_RESET, 0);
+	write_port(filp, port);
+	event(port);
+	KUNIT_EXPECT_STREQ(test, "we", traced());
+
+	/* Each bind ends once. */
+	call(filp, IOCTL_EVTCHN_UNBIND, port);
+	world.fail.request = -ENOMEM;
+	call(filp, IOCTL_EVTCHN_BIND_VIRQ, 3);
+	world.fail.request = 0;
+	KUNIT_EXPECT_STREQ(test, "ubu", traced());
+	port = bind_virq(filp);
+	restore_domain();
+	bind_virq(filp);
+	call(filp, IOCTL_EVTCHN_UNBIND, port);
+	close_file(filp);
+	KUNIT_EXPECT_STREQ(test, "bllbu", traced());
+}
+
 static void module_has_its_device_in_xen_only(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, -ENODEV, uevtchn_module_init());
@@ -1524,6 +1584,7 @@ static struct kunit_case driver_cases[] = {
 	KUNIT_CASE(read_enables_what_it_returns_if_told_to),
 	KUNIT_CASE(iterators_are_as_good_as_buffers),
 	KUNIT_CASE(fdinfo_tells_why_nothing_is_heard),
+	KUNIT_CASE(trace_tells_all_in_order),
 	KUNIT_CASE(module_has_its_device_in_xen_only),
 	{}
 };

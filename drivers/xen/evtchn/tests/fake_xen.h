@@ -103,6 +103,9 @@ static struct world {
 	void (*at_request)(void);
 	void (*at_enable)(void);
 	unsigned int nr_live, ops, closes, eois, signals;
+	bool is_traced;
+	char trace[32];		/* a letter for each thing that was traced */
+	size_t traced;
 	struct miscdevice *misc;
 	struct world_eventfd eventfds[NR_EVENTFDS];
 	int in_eventfd;		/* its waiters are called */
@@ -638,6 +641,19 @@ static void world_signal(struct fasync_struct **fasync, int signal, int band)
 	world.signals++;
 }
 
+/* A port is traced as long as it has its irq. */
+static void world_trace(const struct uevtchn_file *file, evtchn_port_t port, int irq, u32 what)
+{
+	struct world_irq *traced = irq_of(irq);
+
+	complain_if(what == UEVTCHN_TRACE_LOST ? traced->port != 0 : traced->port != port,
+		    "what is traced is not so");
+	complain_if(strncmp(file->name, "evtchn:", 7), "traced is not a file");
+	/* The last byte stays 0. */
+	if (world.traced < sizeof(world.trace) - 1)
+		world.trace[world.traced++] = "bulemown"[what];
+}
+
 /* From here on the driver's calls are of the world. */
 #undef lockdep_assert_held
 #undef fput
@@ -698,6 +714,8 @@ static void world_signal(struct fasync_struct **fasync, int signal, int band)
 #define eventfd_ctx_do_read(ctx, count)		world_eventfd_read(ctx, count)
 #define vfs_poll(file, table)			world_poll(file, table)
 #define notify_remote_via_irq(irq)		world_send_by_irq(irq)
+#define uevtchn_is_traced()			world.is_traced
+#define uevtchn_trace(file, port, irq, what)	world_trace(file, port, irq, what)
 #define module_init(fn)
 #define module_exit(fn)
 #define __init
