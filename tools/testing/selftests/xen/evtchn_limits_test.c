@@ -3,6 +3,8 @@
  * /dev/xen/evtchn with every port that there is, so nothing else should have use
  * for one meanwhile: run it by hand, and not in a domain that has work to do.
  */
+#include <sys/uio.h>
+
 #include "common.h"
 
 /*
@@ -11,6 +13,8 @@
  * longer with each, and that would be hours: there, this many have to do.
  */
 #define PORTS_MAX	4200
+
+#define PAGE_PORTS	1024
 
 FIXTURE(exhausted)
 {
@@ -41,9 +45,21 @@ FIXTURE_TEARDOWN(exhausted)
 	close(self->fd);
 }
 
+/* More events than a page holds, all of one port that nobody reads: readv() of them. */
+static int readv_of_many(int fd, const struct ev_pair *pair, unsigned int *ports)
+{
+	struct iovec iov[] = { { ports, 2050 }, { (char *)ports + 2050, 4096 } };
+	int i, ret = 0;
+
+	for (i = 0; i <= PAGE_PORTS && ret >= 0; i++)
+		ret = ev_notify_settled(fd, pair->a) ?: ev_enable(fd, pair->b);
+	return ret < 0 ? ret : readv(fd, iov, 2);
+}
+
 TEST_F(exhausted, ports_are_usable_and_the_next_bind_is_enospc)
 {
 	struct ev_pair pair = { .a = self->ports[0] };
+	unsigned int ports[2 * PAGE_PORTS] = { 0 }, none = 0;
 	int i;
 
 	TH_LOG("%d ports%s", self->nr, self->error ? "" : " and no end: FIFO event ABI");
@@ -63,6 +79,15 @@ TEST_F(exhausted, ports_are_usable_and_the_next_bind_is_enospc)
 	EXPECT_EQ(0, ev_ping(self->fd, self->fd, &pair));
 	if (self->error)
 		EXPECT_EQ(-ENOSPC, ev_bind_unbound(self->fd, EV_SELF));
+
+	/* The file's ring has room for so many events. */
+	if (self->nr <= PAGE_PORTS ||
+	    ev_ioctl(self->fd, IOCTL_EVTCHN_FEATURES, &none) < 0)
+		return;
+	EXPECT_EQ(4096, readv_of_many(self->fd, &pair, ports));
+	for (i = 0; i < PAGE_PORTS; i++)
+		ASSERT_EQ(pair.b, ports[i]);
+	EXPECT_EQ(4, ev_read(self->fd, ports, sizeof(ports)));
 }
 
 TEST_F(exhausted, close_returns_every_port)
