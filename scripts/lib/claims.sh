@@ -48,7 +48,7 @@ guest-pv-2      --smp 2
 guest-pv-2l     --fifo 0 --only evtchn_test
 guest-pvh       --pvh --smp 1
 guest-icount    --icount --only evtchn_test
-guest-builtin   --builtin --only evtchn_test
+guest-builtin   --builtin --only evtchn_test --only evtchn_trace_test
 guest-xen       --xen newest
 guest-threadirqs --append threadirqs --only evtchn_test --only evtchn_features_test --only evtchn_storm_test --only evtchn_move_test
 guest-irqpoll   --append irqpoll --only evtchn_test --only evtchn_features_test --only evtchn_storm_test --only evtchn_move_test

@@ -45,6 +45,10 @@ chosen_programs() {
 		say "evtchn_fail_test is left out: --kernel debug has it"
 		out+='|fail'
 	fi
+	if [ -z "$BUILTIN" ]; then
+		say "evtchn_trace_test is left out: --builtin has it"
+		out+='|trace'
+	fi
 	if [ "$MACHINE" = arm64 ]; then
 		say "32-bit programs and evtchn_move_test are left out: the former are built for x86 alone, and of the latter a test takes CPUs away, which this kernel cannot"
 		out+='|move'
