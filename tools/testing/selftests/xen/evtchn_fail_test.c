@@ -42,9 +42,9 @@ static const struct {
 	[STATUS]	= { "STATUS", { 2, NEVER } },
 	[NOTIFYFD]	= { "NOTIFYFD", { 1, 1 } },
 	[EVENTFD]	= { "EVENTFD", { 1, 1 } },
-	/* The vector, and each of its parts. */
-	[READV]		= { "readv()", { 1 + PARTS, NEVER } },
-	[WRITEV]	= { "writev()", { 1 + PARTS, 1 } },
+	/* Each part, and of readv() the pieces in which it copies. */
+	[READV]		= { "readv()", { PARTS, NEVER } },
+	[WRITEV]	= { "writev()", { PARTS, 1 } },
 	[ENABLING]	= { "read() that enables", { 1, NEVER } },
 };
 
