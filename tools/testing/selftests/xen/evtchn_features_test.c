@@ -21,9 +21,9 @@ FIXTURE_SETUP(status)
 {
 	self->fd_a = ev_open(O_CLOEXEC | O_NONBLOCK);
 	self->fd_b = ev_open(O_CLOEXEC | O_NONBLOCK);
-	ASSERT_EQ(0, ev_connect(self->fd_a, self->fd_b, &self->pair));
-	if (status_of(self->fd_a, self->pair.a, &self->is) == -ENOSYS)
+	if (is_lacking(status_of(self->fd_a, 0, &self->is)))
 		SKIP(return, "the kernel has no IOCTL_EVTCHN_STATUS");
+	ASSERT_EQ(0, ev_connect(self->fd_a, self->fd_b, &self->pair));
 }
 
 FIXTURE_TEARDOWN(status) { }
@@ -35,7 +35,7 @@ TEST(features_are_told_and_unknown_ones_refused)
 {
 	int fd = ev_open(O_CLOEXEC), has = features(fd, 0), bit;
 
-	if (has == -ENOSYS)
+	if (is_lacking(has))
 		SKIP(return, "the kernel has no IOCTL_EVTCHN_FEATURES");
 	EXPECT_EQ(0x40044508UL, IOCTL_EVTCHN_FEATURES);
 	EXPECT_EQ(KNOWN, has & KNOWN);
@@ -159,6 +159,8 @@ TEST_F(status, bad_addresses_are_efault)
 	EXPECT_EQ(0, ev_ping(self->fd_a, self->fd_b, &self->pair));
 }
 
+/* What Xen itself says, asked through privcmd, which serves no 32-bit programs */
+#if UINTPTR_MAX > UINT32_MAX
 TEST_F(status, agrees_with_xen)
 {
 	struct ioctl_evtchn_status *is = &self->is;
@@ -204,6 +206,7 @@ TEST_F(status, port_closed_by_force_is_told)
 	EXPECT_EQ(EVTCHN_STATUS_CLOSED, is->status);
 	EXPECT_EQ(0, ev_unbind(self->fd_a, self->pair.a));
 }
+#endif
 
 /* Another thread binds and unbinds meanwhile. */
 
@@ -273,11 +276,11 @@ FIXTURE_SETUP(tied)
 {
 	self->fd_a = ev_open(O_CLOEXEC | O_NONBLOCK);
 	self->fd_b = ev_open(O_CLOEXEC | O_NONBLOCK);
-	ASSERT_EQ(0, ev_connect(self->fd_a, self->fd_b, &self->pair));
 	self->efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ASSERT_GE(self->efd, 0);
 	if (!has_eventfds(self->fd_a))
 		SKIP(return, "the kernel has no IOCTL_EVTCHN_EVENTFD");
+	ASSERT_EQ(0, ev_connect(self->fd_a, self->fd_b, &self->pair));
 }
 
 FIXTURE_TEARDOWN(tied) { }

@@ -19,6 +19,12 @@ static inline int features(int fd, unsigned int enable)
 	return ev_ioctl(fd, IOCTL_EVTCHN_FEATURES, &arg);
 }
 
+/* Of a driver without the command, or without any for 32-bit programs. */
+static inline bool is_lacking(int ret)
+{
+	return ret == -ENOSYS || ret == -ENOTTY;
+}
+
 static inline bool has_eventfds(int fd)
 {
 	int has = features(fd, 0);
