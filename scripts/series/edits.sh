@@ -119,7 +119,7 @@ backport() {
 		drivers/xen/evtchn/*.c
 	! grep -nE 'alloc(_flex|_objs?)\(' drivers/xen/evtchn/*.c >&2 ||
 		die "the backport does not know these allocations" -- "adapt backport() in scripts/series/edits.sh"
-	sed -i '/= add_wait_queue_priority_exclusive(queue,$/{ N; s/= .*(queue,\n\t*/= add_first_waiter(queue, /; }' drivers/xen/evtchn/eventfd.c
+	sed -i '/= add_wait_queue_priority_exclusive(queue,$/{ N; s/= .*(queue,[[:space:]]*/= add_first_waiter(queue, /; }' drivers/xen/evtchn/eventfd.c
 	awk -v helper="$TOP/scripts/series/backport-wait.c" '
 	     /^\/\* Whoever else wants to be first/ { while ((getline line < helper) > 0) print line }
 	     { print }' drivers/xen/evtchn/eventfd.c > "$WORK/eventfd.c"
