@@ -626,7 +626,7 @@ TEST_F(tied, loop_of_eventfds_forwards_once)
 
 #define TRIPS	2000
 
-TEST_F(tied, back_end_with_eventfds_alone_answers)
+TEST_F_TIMEOUT(tied, back_end_with_eventfds_alone_answers, 300)
 {
 	int kick = eventfd(0, 0), answer = eventfd(0, EFD_NONBLOCK), status = 0, i;
 	uint64_t count;
@@ -685,7 +685,7 @@ static void *read_without_end(void *arg)
 	return NULL;
 }
 
-TEST_F(tied, storm_of_changes_loses_no_event)
+TEST_F_TIMEOUT(tied, storm_of_changes_loses_no_event, 300)
 {
 	struct storm storm = {
 		.fd = self->fd_b, .port = self->pair.b, .efd = self->efd,
@@ -816,7 +816,7 @@ static bool all_had_turns(const struct actor *actor)
 	return !actor->all;
 }
 
-TEST_F(tied, storm_of_everything_loses_no_event)
+TEST_F_TIMEOUT(tied, storm_of_everything_loses_no_event, 300)
 {
 	struct everything all = { .fd_a = self->fd_a, .fd_b = self->fd_b };
 	struct actor actors[] = {
