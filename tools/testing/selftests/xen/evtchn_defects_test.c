@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "features.h"
+#include "ev_features.h"
 
 /*
  * A hang guard like EV_GUARD_MS, but shorter: a driver that hangs does so in

@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <sys/uio.h>
 
-#include "features.h"
+#include "ev_features.h"
 
 #define DEBUGFS		"/sys/kernel/debug/"
 #define KMEMLEAK	DEBUGFS "kmemleak"

@@ -6,7 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
-#include "features.h"
+#include "ev_features.h"
 
 /* Two files, each with one end of a pair, quiet, and what STATUS said last */
 

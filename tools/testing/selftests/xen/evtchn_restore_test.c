@@ -18,7 +18,7 @@
 
 #include <xen/gntalloc.h>
 
-#include "features.h"
+#include "ev_features.h"
 
 #define CONSOLE		"/dev/hvc0"
 #define CPU1_ONLINE	"/sys/devices/system/cpu/cpu1/online"

@@ -3,8 +3,8 @@
  * The commands that FEATURES tells of, and eventfds: each as a function that returns
  * its result or -errno.
  */
-#ifndef _SELFTESTS_XEN_FEATURES_H
-#define _SELFTESTS_XEN_FEATURES_H
+#ifndef _SELFTESTS_XEN_EV_FEATURES_H
+#define _SELFTESTS_XEN_EV_FEATURES_H
 
 #include <sys/eventfd.h>
 
@@ -71,4 +71,4 @@ static inline int put(int efd, uint64_t count)
 	return ret;
 }
 
-#endif /* _SELFTESTS_XEN_FEATURES_H */
+#endif /* _SELFTESTS_XEN_EV_FEATURES_H */
