@@ -26,7 +26,6 @@ enum {
 	UEVTCHN_MASKED	= BIT(0), /* set: interrupt; cleared: write(), reads */
 	UEVTCHN_MISSED	= BIT(1), /* set: interrupt; cleared: write(), reads */
 	UEVTCHN_CLOSING	= BIT(2), /* set when the irq goes; never cleared */
-	UEVTCHN_MOVED	= BIT(3), /* set: switch_sink(); cleared: write(), reads */
 };
 
 /**
@@ -501,8 +500,7 @@ static void sink_was_read(struct uevtchn_binding *binding)
 		if (!(old & UEVTCHN_MASKED) || (old & UEVTCHN_CLOSING))
 			return;
 	} while (!atomic_try_cmpxchg(&binding->state, &old,
-				     old & ~(UEVTCHN_MASKED | UEVTCHN_MISSED |
-					     UEVTCHN_MOVED)));
+				     old & ~(UEVTCHN_MASKED | UEVTCHN_MISSED)));
 	trace(binding, UEVTCHN_TRACE_ENABLE);
 	xen_irq_lateeoi(binding->irq, 0);
 }
@@ -547,14 +545,15 @@ static void switch_sink(struct uevtchn_binding *binding,
 	uevtchn_ring_withdraw(&file->ring, binding->port);
 	masked = atomic_read(&binding->state) & UEVTCHN_MASKED;
 	if (masked) {
-		deliver_event(binding);
+		/* It may have been read before, and be written now. */
 		if (!sink)
-			atomic_or(UEVTCHN_MOVED, &binding->state);
+			atomic_or(UEVTCHN_LOOK, &file->features);
+		deliver_event(binding);
 	}
 	write_unlock(&file->lock);
 	/* It may have been read already, when nobody here heard of reads. */
 	if (sink && !uevtchn_sink_attach(sink) && masked)
-		uevtchn_enable(file, &binding->port, 1, false);
+		uevtchn_enable(file, &binding->port, 1);
 	/* From here on it is signalled again. */
 	enable_irq(binding->irq);
 	uevtchn_sink_free(old);
@@ -708,30 +707,29 @@ void uevtchn_show(struct uevtchn_file *file, struct seq_file *m)
  * uevtchn_enable() - let the next events of some ports through
  * @file: the ports' owner
  * @ports: the ports; nothing happens to one that @file does not have or that
- *	is enabled
+ *	is enabled, or, with UEVTCHN_LOOK, is in the ring
  * @nr: how many; UNBIND waits for all of them
- * @look: leave a port masked whose event is in the ring; if it has moved there, that
- *	is done in any case
  *
  * Context: process; does not sleep.
  */
 void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
-		    unsigned int nr, bool look)
+		    unsigned int nr)
 {
 	struct uevtchn_binding *binding;
 	int new, old;
+	bool look;
 
 	read_lock(&file->lock);
+	look = atomic_read(&file->features) & UEVTCHN_LOOK;
 	for (; nr; nr--, ports++) {
 		binding = find_binding(file, *ports, false);
 		if (!binding)
 			continue;
-		old = atomic_read(&binding->state);
 		/* A second entry would not fit into the ring. */
-		if (unlikely(look || (old & UEVTCHN_MOVED)) &&
-		    uevtchn_ring_has(&file->ring, *ports))
+		if (unlikely(look) && uevtchn_ring_has(&file->ring, *ports))
 			continue;
 
+		old = atomic_read(&binding->state);
 		do {
 			/* A missed event is due now, and masks the port. */
 			new = old & UEVTCHN_MISSED ? UEVTCHN_MASKED : 0;

@@ -75,8 +75,7 @@ static noinline ssize_t read_and_enable(struct uevtchn_file *file,
 	uevtchn_ring_end(&file->ring, done);
 	if (!done)
 		return -EFAULT;
-	uevtchn_enable(file, ports, n,
-		       atomic_read(&file->features) & UEVTCHN_LOOK);
+	uevtchn_enable(file, ports, n);
 
 	return n * sizeof(*ports);
 }
@@ -146,10 +145,9 @@ enable_events(struct uevtchn_file *file, const char __user *buf,
 	      struct iov_iter *from, size_t count, bool nowait)
 {
 	evtchn_port_t stack[UEVTCHN_WRITE_PORTS], *ports;
-	bool look = atomic_read(&file->features) & EVTCHN_FEATURE_READ_ENABLES;
 	size_t n, i;
 
-	if (unlikely(look))
+	if (unlikely(atomic_read(&file->features) & EVTCHN_FEATURE_READ_ENABLES))
 		atomic_or(UEVTCHN_LOOK, &file->features);
 	/* All of it is copied first, because a fault must enable no port. */
 	count = round_count(count);
@@ -157,7 +155,7 @@ enable_events(struct uevtchn_file *file, const char __user *buf,
 	if (count <= sizeof(stack)) {
 		if (!copy_in(stack, count, buf, from))
 			return -EFAULT;
-		uevtchn_enable(file, stack, n, look);
+		uevtchn_enable(file, stack, n);
 		return count;
 	}
 
@@ -172,7 +170,7 @@ enable_events(struct uevtchn_file *file, const char __user *buf,
 	/* In pieces, because UNBIND waits for each of them. */
 	for (i = 0; i < n; i += UEVTCHN_WRITE_PORTS)
 		uevtchn_enable(file, ports + i,
-			       min_t(size_t, n - i, UEVTCHN_WRITE_PORTS), look);
+			       min_t(size_t, n - i, UEVTCHN_WRITE_PORTS));
 	kfree(ports);
 	return count;
 }

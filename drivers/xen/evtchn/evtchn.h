@@ -52,9 +52,8 @@
  * a read of that enables the port, it does what write() does, but what was missed
  * is dropped then, as the reader looks after its read.
  *
- * An event that moves from an eventfd into the ring may have been read before. So
- * "moved" is added to the state "masked" then, and write() does nothing while the
- * port is in the ring.
+ * An event that moves from an eventfd into the ring may have been read before, and
+ * write() does nothing then while the port is in the ring (UEVTCHN_LOOK).
  *
  * In state "closing", the handler may still be called, and does nothing. UNBIND
  * and the last close lead there, and bind for what a restore has made useless.
@@ -170,9 +169,11 @@ static inline bool uevtchn_ring_is_idle(const struct uevtchn_ring *ring)
 #define UEVTCHN_UNRESTRICTED	DOMID_INVALID
 
 /*
- * Of @features: a port was written although reads enable. Who does that has read
- * the port, and its next event may be queued: from then on, whoever enables a port
- * looks whether it is, as a second entry need not fit into the ring.
+ * Of @features: a port was written although reads enable, or an event was moved
+ * from an eventfd into the ring. So a port may be written that was read, and whose
+ * event is queued again: from then on, whoever enables a port of the file looks
+ * whether it is in the ring, where a second entry need not fit, and leaves it masked
+ * for the read() of that.
  */
 #define UEVTCHN_LOOK		BIT(30)
 
@@ -333,7 +334,7 @@ int uevtchn_status(struct uevtchn_file *file, evtchn_port_t port,
 		   struct uevtchn_status *status);
 void uevtchn_show(struct uevtchn_file *file, struct seq_file *m);
 void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
-		    unsigned int nr, bool look);
+		    unsigned int nr);
 
 long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr);
 
