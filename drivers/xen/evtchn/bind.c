@@ -703,30 +703,20 @@ void uevtchn_show(struct uevtchn_file *file, struct seq_file *m)
 	mutex_unlock(&file->bind_lock);
 }
 
-/**
- * uevtchn_enable() - let the next events of some ports through
- * @file: the ports' owner
- * @ports: the ports; nothing happens to one that @file does not have or that
- *	is enabled, or, with UEVTCHN_LOOK, is in the ring
- * @nr: how many; UNBIND waits for all of them
- *
- * Context: process; does not sleep.
- */
-void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
-		    unsigned int nr)
+/* Compiled twice: files of which nobody has to look pay nothing for it. */
+static __always_inline void
+enable_ports(struct uevtchn_file *file, const evtchn_port_t *ports,
+	     unsigned int nr, const bool look)
 {
 	struct uevtchn_binding *binding;
 	int new, old;
-	bool look;
 
-	read_lock(&file->lock);
-	look = atomic_read(&file->features) & UEVTCHN_LOOK;
 	for (; nr; nr--, ports++) {
 		binding = find_binding(file, *ports, false);
 		if (!binding)
 			continue;
 		/* A second entry would not fit into the ring. */
-		if (unlikely(look) && uevtchn_ring_has(&file->ring, *ports))
+		if (look && uevtchn_ring_has(&file->ring, *ports))
 			continue;
 
 		old = atomic_read(&binding->state);
@@ -744,5 +734,24 @@ void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 		if (unlikely(old & UEVTCHN_MISSED))
 			deliver_event(binding);
 	}
+}
+
+/**
+ * uevtchn_enable() - let the next events of some ports through
+ * @file: the ports' owner
+ * @ports: the ports; nothing happens to one that @file does not have or that
+ *	is enabled, or, with UEVTCHN_LOOK, is in the ring
+ * @nr: how many; UNBIND waits for all of them
+ *
+ * Context: process; does not sleep.
+ */
+void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
+		    unsigned int nr)
+{
+	read_lock(&file->lock);
+	if (unlikely(atomic_read(&file->features) & UEVTCHN_LOOK))
+		enable_ports(file, ports, nr, true);
+	else
+		enable_ports(file, ports, nr, false);
 	read_unlock(&file->lock);
 }
