@@ -27,6 +27,7 @@ page_errors() {
 		/command can fail with:$/ { part = "any" }
 		/^The BIND commands can fail with:$/ { part = "BIND" }
 		/^----/ { part = title }
+		/^=+$/ { part = "" }
 		/^``E[A-Z]+``(, ``E[A-Z]+``)*$/ {
 			for (i = 1; i <= NF; i++) {
 				gsub(/[`,]/, "", $i)
