@@ -38,8 +38,9 @@ static size_t round_count(size_t count)
 }
 
 /*
- * What is read goes to a buffer, or to an iterator if there is one. Both are compiled
- * apart, as an iterator costs a read of one port a part of what it costs in all.
+ * What is read goes to a buffer, or to an iterator if there is one. Each of the two
+ * is compiled by itself, so that read() and write(), which are called for each event,
+ * need not set an iterator up.
  */
 static __always_inline bool copy_out(const evtchn_port_t *ports, size_t size,
 				     char __user *buf, struct iov_iter *to)

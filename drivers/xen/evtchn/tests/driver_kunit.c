@@ -1363,26 +1363,27 @@ static void read_enables_what_it_returns_if_told_to(struct kunit *test)
 }
 
 /* As readv() and io_uring: of memory of the kernel, which is as good here. */
-static ssize_t read_iter(struct file *filp, void *memory, size_t size, int flags)
+static ssize_t call_iter(struct file *filp, unsigned int direction, void *memory,
+			 size_t size, int flags)
 {
 	struct kvec vec = { .iov_base = memory, .iov_len = size };
 	struct kiocb iocb = { .ki_filp = filp, .ki_flags = flags };
 	struct iov_iter iter;
 
-	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, size);
+	iov_iter_kvec(&iter, direction, &vec, 1, size);
 	use(filp);
-	return uevtchn_fops.read_iter(&iocb, &iter);
+	return direction == ITER_DEST ? uevtchn_fops.read_iter(&iocb, &iter) :
+					uevtchn_fops.write_iter(&iocb, &iter);
+}
+
+static ssize_t read_iter(struct file *filp, void *memory, size_t size, int flags)
+{
+	return call_iter(filp, ITER_DEST, memory, size, flags);
 }
 
 static ssize_t write_iter(struct file *filp, void *memory, size_t size, int flags)
 {
-	struct kvec vec = { .iov_base = memory, .iov_len = size };
-	struct kiocb iocb = { .ki_filp = filp, .ki_flags = flags };
-	struct iov_iter iter;
-
-	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, size);
-	use(filp);
-	return uevtchn_fops.write_iter(&iocb, &iter);
+	return call_iter(filp, ITER_SOURCE, memory, size, flags);
 }
 
 static void iterators_are_as_good_as_buffers(struct kunit *test)

@@ -128,6 +128,16 @@ int ev_take(int fd)
 	return ret == sizeof(port) ? (int)port : -EIO;
 }
 
+int ev_next(int fd)
+{
+	unsigned int port;
+	int ret;
+
+	ev_settle();
+	ret = ev_read(fd, &port, sizeof(port));
+	return ret == sizeof(port) ? (int)port : ret;
+}
+
 int ev_bind_any_virq(int fd, unsigned int *virq)
 {
 	/*

@@ -69,6 +69,8 @@ int ev_poll(int fd);
 int ev_wait(int fd);
 /* Waits for an event and takes it: the port, or -errno. */
 int ev_take(int fd);
+/* The next event once all that were sent are handled: the port, or -errno. */
+int ev_next(int fd);
 
 /* Binds a VIRQ that nobody has, which it writes to @virq: the port or -errno. */
 int ev_bind_any_virq(int fd, unsigned int *virq);

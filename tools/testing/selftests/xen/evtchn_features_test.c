@@ -262,16 +262,6 @@ FIXTURE(tied)
 	struct ev_pair pair;
 };
 
-static int next(int fd)
-{
-	unsigned int port;
-	int ret;
-
-	ev_settle();
-	ret = ev_read(fd, &port, sizeof(port));
-	return ret == sizeof(port) ? (int)port : ret;
-}
-
 FIXTURE_SETUP(tied)
 {
 	self->fd_a = ev_open(O_CLOEXEC | O_NONBLOCK);
@@ -292,20 +282,20 @@ TEST_F(tied, write_notifies_and_is_taken)
 	EXPECT_EQ(0, put(self->efd, 5));
 	ASSERT_EQ(0, set_notifyfd(self->fd_a, self->pair.a, self->efd));
 	EXPECT_EQ(-EAGAIN, taken(self->efd));
-	EXPECT_EQ(self->pair.b, next(self->fd_b));
-	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(self->pair.b, ev_next(self->fd_b));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_b));
 	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
-	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_b));
 
 	EXPECT_EQ(0, put(self->efd, 0));
-	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_b));
 	EXPECT_EQ(0, put(self->efd, 1));
 	EXPECT_EQ(0, put(self->efd, 1));
 	EXPECT_EQ(-EAGAIN, taken(self->efd));
-	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	EXPECT_EQ(self->pair.b, ev_next(self->fd_b));
 	/* The second one was held back. */
 	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
-	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	EXPECT_EQ(self->pair.b, ev_next(self->fd_b));
 }
 
 TEST_F(tied, failing_notifyfd_changes_nothing)
@@ -323,7 +313,7 @@ TEST_F(tied, failing_notifyfd_changes_nothing)
 	EXPECT_EQ(-EBUSY, set_notifyfd(self->fd_a, second, self->efd));
 	EXPECT_EQ(-EFAULT, ev_ioctl(self->fd_a, IOCTL_EVTCHN_NOTIFYFD, NULL));
 	EXPECT_EQ(0, put(self->efd, 1));
-	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	EXPECT_EQ(self->pair.b, ev_next(self->fd_b));
 	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
 
 	/* The same again, another one in its place, and none. */
@@ -332,14 +322,14 @@ TEST_F(tied, failing_notifyfd_changes_nothing)
 	EXPECT_EQ(0, set_notifyfd(self->fd_a, a, other));
 	EXPECT_EQ(0, put(self->efd, 3));
 	EXPECT_EQ(3, taken(self->efd));
-	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_b));
 	EXPECT_EQ(0, put(other, 1));
-	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	EXPECT_EQ(self->pair.b, ev_next(self->fd_b));
 	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
 	EXPECT_EQ(0, set_notifyfd(self->fd_a, a, -1));
 	EXPECT_EQ(0, put(other, 1));
 	EXPECT_EQ(1, taken(other));
-	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_b));
 }
 
 TEST_F(tied, notifyfd_never_hits_the_next_owner_of_the_number)
@@ -354,13 +344,13 @@ TEST_F(tied, notifyfd_never_hits_the_next_owner_of_the_number)
 	if (a != self->pair.a)
 		SKIP(return, "port %u, which another program has by now", self->pair.a);
 	b = ev_bind_interdomain(self->fd_b, EV_SELF, a);
-	EXPECT_EQ(b, next(self->fd_b));
+	EXPECT_EQ(b, ev_next(self->fd_b));
 	EXPECT_EQ(4, ev_enable(self->fd_b, b));
 	EXPECT_EQ(0, put(self->efd, 1));
 	EXPECT_EQ(1, taken(self->efd));
-	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_b));
 	EXPECT_EQ(0, ev_notify_settled(self->fd_a, a));
-	EXPECT_EQ(b, next(self->fd_b));
+	EXPECT_EQ(b, ev_next(self->fd_b));
 	/* Nor does it after the end of the device's file, or of the eventfd. */
 	ASSERT_EQ(0, set_notifyfd(self->fd_a, a, self->efd));
 	EXPECT_EQ(0, close(self->fd_a));
@@ -379,17 +369,17 @@ TEST_F(tied, semaphore_gives_one_event_a_write)
 	ASSERT_EQ(0, set_notifyfd(self->fd_a, self->pair.a, semaphore));
 	EXPECT_EQ(0, put(semaphore, 1));
 	EXPECT_EQ(-EAGAIN, taken(semaphore));
-	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	EXPECT_EQ(self->pair.b, ev_next(self->fd_b));
 	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
 
 	EXPECT_EQ(0, put(semaphore, 3));
-	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	EXPECT_EQ(self->pair.b, ev_next(self->fd_b));
 	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
-	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_b));
 	EXPECT_EQ(1, taken(semaphore));
 	EXPECT_EQ(1, taken(semaphore));
 	EXPECT_EQ(-EAGAIN, taken(semaphore));
-	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_b));
 }
 
 /*
@@ -439,15 +429,15 @@ TEST_F(tied, go_through_exec)
 	ASSERT_EQ(0, set_notifyfd(self->fd_a, self->pair.a, self->efd));
 	ASSERT_EQ(0, set_eventfd(self->fd_a, self->pair.a, events, 0));
 	EXPECT_EQ(1, exec_in_child(self));
-	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_b));
 	/* The eventfd alone, which is all that it takes; and the file, too. */
 	ASSERT_EQ(0, fcntl(self->efd, F_SETFD, 0));
 	EXPECT_EQ(2, exec_in_child(self));
-	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	EXPECT_EQ(self->pair.b, ev_next(self->fd_b));
 	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
 	ASSERT_EQ(0, fcntl(self->fd_a, F_SETFD, 0));
 	EXPECT_EQ(0, exec_in_child(self));
-	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	EXPECT_EQ(self->pair.b, ev_next(self->fd_b));
 }
 
 TEST_F(tied, read_enables_what_it_returns)
@@ -458,22 +448,22 @@ TEST_F(tied, read_enables_what_it_returns)
 
 	/* Only if it is told to. */
 	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
-	EXPECT_EQ(a, next(self->fd_a));
+	EXPECT_EQ(a, ev_next(self->fd_a));
 	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
-	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 	EXPECT_GT(features(self->fd_a, EVTCHN_FEATURE_READ_ENABLES), 0);
-	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 	EXPECT_EQ(4, ev_enable(self->fd_a, a));
 
-	EXPECT_EQ(a, next(self->fd_a));
+	EXPECT_EQ(a, ev_next(self->fd_a));
 	for (i = 0; i < 100; i++) {
 		EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
 		EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
 		/* A fault takes nothing, and enables nothing. */
 		EXPECT_EQ(-EFAULT, ev_read(self->fd_a, NULL, 4));
-		EXPECT_EQ(a, next(self->fd_a));
-		EXPECT_EQ(a, next(self->fd_a));
-		EXPECT_EQ(-EAGAIN, next(self->fd_a));
+		EXPECT_EQ(a, ev_next(self->fd_a));
+		EXPECT_EQ(a, ev_next(self->fd_a));
+		EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 	}
 
 	ASSERT_EQ(0, ev_connect_many(self->fd_a, pairs, 33));
@@ -483,7 +473,7 @@ TEST_F(tied, read_enables_what_it_returns)
 	EXPECT_EQ(pairs[0].b, ports[0]);
 	EXPECT_EQ(4, ev_read(self->fd_a, ports, sizeof(ports)));
 	EXPECT_EQ(pairs[32].b, ports[0]);
-	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 }
 
 TEST_F(tied, event_goes_to_the_eventfd_and_masks)
@@ -495,7 +485,7 @@ TEST_F(tied, event_goes_to_the_eventfd_and_masks)
 	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
 	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
 	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd_a));
-	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 	EXPECT_EQ(0, ev_reset(self->fd_a));
 	EXPECT_EQ(1, taken(self->efd));
 	EXPECT_EQ(-EAGAIN, taken(self->efd));
@@ -504,11 +494,11 @@ TEST_F(tied, event_goes_to_the_eventfd_and_masks)
 
 	/* The event that was not answered moves along, there and back. */
 	ASSERT_EQ(0, set_eventfd(self->fd_a, a, -1, 0));
-	EXPECT_EQ(a, next(self->fd_a));
-	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(a, ev_next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 	ASSERT_EQ(0, set_eventfd(self->fd_a, a, self->efd, READ_ENABLES));
 	EXPECT_EQ(1, taken(self->efd));
-	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 
 	/* From here on a read is all that it takes. */
 	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
@@ -529,7 +519,7 @@ TEST_F(tied, write_enables_also_where_a_read_does)
 	EXPECT_EQ(2, taken(self->efd));
 	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
 	EXPECT_EQ(1, taken(self->efd));
-	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 }
 
 TEST_F(tied, each_event_is_an_edge_for_epoll)
@@ -600,9 +590,9 @@ TEST_F(tied, eventfd_that_nobody_reads_is_quiet)
 	EXPECT_EQ(EVTCHN_STATUS_F_MASKED | EVTCHN_STATUS_F_EVENTFD, is.flags);
 	/* With the ring again, it is one event. */
 	ASSERT_EQ(0, set_eventfd(self->fd_a, self->pair.a, -1, 0));
-	EXPECT_EQ(self->pair.a, next(self->fd_a));
+	EXPECT_EQ(self->pair.a, ev_next(self->fd_a));
 	EXPECT_EQ(4, ev_enable(self->fd_a, self->pair.a));
-	EXPECT_EQ(self->pair.a, next(self->fd_a));
+	EXPECT_EQ(self->pair.a, ev_next(self->fd_a));
 }
 
 TEST_F(tied, loop_of_eventfds_forwards_once)
@@ -613,10 +603,10 @@ TEST_F(tied, loop_of_eventfds_forwards_once)
 	ASSERT_EQ(0, set_eventfd(self->fd_a, self->pair.a, self->efd, READ_ENABLES));
 	ASSERT_EQ(0, set_notifyfd(self->fd_a, self->pair.a, self->efd));
 	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
-	EXPECT_EQ(self->pair.b, next(self->fd_b));
+	EXPECT_EQ(self->pair.b, ev_next(self->fd_b));
 	EXPECT_EQ(-EAGAIN, taken(self->efd));
 	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
-	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_b));
 	EXPECT_EQ(0, status_of(self->fd_a, self->pair.a, &is));
 	EXPECT_EQ(EVTCHN_STATUS_F_MASKED | EVTCHN_STATUS_F_EVENTFD |
 		  EVTCHN_STATUS_F_NOTIFYFD, is.flags);
@@ -714,7 +704,7 @@ TEST_F_TIMEOUT(tied, storm_of_changes_loses_no_event, 300)
 	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
 	EXPECT_EQ(1, taken(self->efd));
 	ASSERT_EQ(0, set_eventfd(self->fd_a, a, -1, 0));
-	while (next(self->fd_b) > 0)
+	while (ev_next(self->fd_b) > 0)
 		EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
 	EXPECT_EQ(0, ev_ping(self->fd_a, self->fd_b, &self->pair));
 }
@@ -857,9 +847,9 @@ TEST_F_TIMEOUT(tied, storm_of_everything_loses_no_event, 300)
 		ASSERT_EQ(0, set_notifyfd(self->fd_a, all.a[i], -1));
 		ASSERT_EQ(0, set_eventfd(self->fd_a, all.a[i], -1, 0));
 	}
-	while ((port = next(self->fd_a)) > 0)
+	while ((port = ev_next(self->fd_a)) > 0)
 		EXPECT_EQ(4, ev_enable(self->fd_a, port));
-	while (next(self->fd_b) > 0)
+	while (ev_next(self->fd_b) > 0)
 		;
 	for (i = 0; i < PAIRS; i++) {
 		pair = (struct ev_pair){ .a = all.a[i], .b = all.b[i] };

@@ -5,7 +5,7 @@
  */
 #include <sys/uio.h>
 
-#include "common.h"
+#include "ev_features.h"
 
 /*
  * More than the 4096 of the 2-level event ABI and than what Xen gives a guest
@@ -59,7 +59,7 @@ static int readv_of_many(int fd, const struct ev_pair *pair, unsigned int *ports
 TEST_F(exhausted, ports_are_usable_and_the_next_bind_is_enospc)
 {
 	struct ev_pair pair = { .a = self->ports[0] };
-	unsigned int ports[2 * PAGE_PORTS] = { 0 }, none = 0;
+	unsigned int ports[2 * PAGE_PORTS] = { 0 };
 	int i;
 
 	TH_LOG("%d ports%s", self->nr, self->error ? "" : " and no end: FIFO event ABI");
@@ -81,8 +81,7 @@ TEST_F(exhausted, ports_are_usable_and_the_next_bind_is_enospc)
 		EXPECT_EQ(-ENOSPC, ev_bind_unbound(self->fd, EV_SELF));
 
 	/* The file's ring has room for so many events. */
-	if (self->nr <= PAGE_PORTS ||
-	    ev_ioctl(self->fd, IOCTL_EVTCHN_FEATURES, &none) < 0)
+	if (self->nr <= PAGE_PORTS || features(self->fd, 0) < 0)
 		return;
 	EXPECT_EQ(4096, readv_of_many(self->fd, &pair, ports));
 	for (i = 0; i < PAGE_PORTS; i++)

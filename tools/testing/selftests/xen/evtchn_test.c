@@ -91,17 +91,6 @@ static int fill(FIXTURE_DATA(pair) *self, int n)
 	return ret < 0 ? ret : 0;
 }
 
-/* The next event once all that were sent are handled: the port, or -errno. */
-static int next(int fd)
-{
-	unsigned int port;
-	int ret;
-
-	ev_settle();
-	ret = ev_read(fd, &port, sizeof(port));
-	return ret == sizeof(port) ? (int)port : ret;
-}
-
 /* So says this ABI, and not ENOTTY. */
 TEST_F(pair, what_is_no_command_of_the_abi_is_enosys)
 {
@@ -193,7 +182,7 @@ TEST_F(pair, restriction_is_for_each_command_as_promised)
 	EXPECT_EQ(0, ev_ping(self->fd_a, self->fd_b, &self->pair));
 	ASSERT_EQ(0, notify_a(self));
 	EXPECT_EQ(0, ev_reset(self->fd_a));
-	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 	EXPECT_EQ(0, ev_unbind(self->fd_a, self->pair.a));
 	EXPECT_EQ(-ENOTCONN, ev_notify(self->fd_a, self->pair.a));
 }
@@ -306,12 +295,12 @@ TEST_F(pair, fresh_binding_is_enabled_and_interdomain_is_an_event)
 
 	/* Nobody is there yet, which is not reported. */
 	EXPECT_EQ(0, ev_notify(self->fd_a, new.a));
-	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 	new.b = ev_bind_interdomain(self->fd_b, EV_SELF, new.a);
 	EXPECT_EQ(new.b, ev_take(self->fd_b));
 	/* Written, so that a second one could come. */
 	EXPECT_EQ(4, ev_enable(self->fd_b, new.b));
-	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_b));
 	/* Nobody has written a. */
 	EXPECT_EQ(0, ev_ping(self->fd_a, self->fd_b, &new));
 
@@ -325,14 +314,14 @@ TEST_F(pair, fresh_binding_is_enabled_and_interdomain_is_an_event)
 TEST_F(pair, event_is_of_one_port_and_file_only)
 {
 	EXPECT_EQ(0, notify_a(self));
-	EXPECT_EQ(-EAGAIN, next(self->fd_b));
-	EXPECT_EQ(self->pair.a, next(self->fd_a));
-	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_b));
+	EXPECT_EQ(self->pair.a, ev_next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 	EXPECT_EQ(4, enable_a(self));
 
 	EXPECT_EQ(-ENOTCONN, ev_notify(self->fd_a, self->pair.b));
 	EXPECT_EQ(-ENOTCONN, ev_notify(self->fd_b, self->pair.a));
-	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 	EXPECT_EQ(-ENOTCONN, ev_unbind(self->fd_a, self->pair.b));
 	EXPECT_EQ(-ENOTCONN, ev_unbind(self->fd_b, self->pair.a));
 	EXPECT_EQ(0, ev_ping(self->fd_a, self->fd_b, &self->pair));
@@ -342,9 +331,9 @@ TEST_F(pair, event_is_of_one_port_and_file_only)
 	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.a));
 	ASSERT_EQ(0, notify_a(self));
 	EXPECT_EQ(0, ev_reset(self->fd_b));
-	EXPECT_EQ(self->pair.a, next(self->fd_a));
-	EXPECT_EQ(-EAGAIN, next(self->fd_a));
-	EXPECT_EQ(-EAGAIN, next(self->fd_b));
+	EXPECT_EQ(self->pair.a, ev_next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_b));
 }
 
 TEST_F(pair, port_is_masked_until_written)
@@ -359,12 +348,12 @@ TEST_F(pair, port_is_masked_until_written)
 		ASSERT_EQ(0, notify_a(self));
 	EXPECT_EQ(0, ev_reset(self->fd_a));
 	ASSERT_EQ(0, notify_a(self));
-	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 	EXPECT_EQ(4, enable_a(self));
 	EXPECT_EQ(self->pair.a, ev_take(self->fd_a));
 	for (i = 0; i < 5; i++)
 		ASSERT_EQ(0, notify_a(self));
-	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 	/* Its peer is not. */
 	EXPECT_EQ(0, ev_notify(self->fd_a, self->pair.a));
 	EXPECT_EQ(self->pair.b, ev_take(self->fd_b));
@@ -373,7 +362,7 @@ TEST_F(pair, port_is_masked_until_written)
 	EXPECT_EQ(sizeof(ports), ev_write(self->fd_a, ports, sizeof(ports)));
 	EXPECT_EQ(self->pair.a, ev_take(self->fd_a));
 	EXPECT_EQ(sizeof(ports), ev_write(self->fd_a, ports, sizeof(ports)));
-	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 
 	/* Written before it is read, it comes twice; read does not wait for more. */
 	ASSERT_EQ(0, fill(self, 1));
@@ -410,7 +399,7 @@ TEST_F(pair, unbind_and_close_close_the_ports)
 		EXPECT_EQ(4, enable_a(self));
 		/* The peer goes on, into the void. */
 		EXPECT_EQ(0, notify_a(self));
-		EXPECT_EQ(-EAGAIN, next(self->fd_a));
+		EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 		EXPECT_EQ(0, ev_unbind(self->fd_b, self->pair.b));
 		ASSERT_EQ(0, ev_connect(self->fd_a, self->fd_b, &self->pair));
 	}
@@ -444,7 +433,7 @@ TEST_F(pair, write_is_of_a_page_at_most_and_a_fault_enables_nothing)
 	memcpy(two + page, &self->pair.a, 4);
 	EXPECT_EQ(page, ev_write(self->fd_a, two, 2 * page));
 	ASSERT_EQ(0, notify_a(self));
-	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 	/* its memory need not exist, and the last one in the page counts. */
 	EXPECT_EQ(page, ev_write(self->fd_a, hole - page, page + 9));
 	EXPECT_EQ(self->pair.a, ev_take(self->fd_a));
@@ -471,7 +460,7 @@ TEST_F(pair, virq_has_one_owner)
 	EXPECT_EQ(-EINVAL, ev_bind_interdomain(self->fd_a, EV_SELF, port));
 	/* Xen sends on no VIRQ's port, which is not reported. */
 	EXPECT_EQ(0, ev_notify(self->fd_a, port));
-	EXPECT_EQ(-EAGAIN, next(self->fd_a));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 
 	/* Until it is unbound, or the file is closed. */
 	EXPECT_EQ(0, ev_unbind(self->fd_a, port));
@@ -503,7 +492,7 @@ TEST_F(pair, overflow_is_efbig_until_reset)
 		/* They are masked until written, */
 		ASSERT_EQ(0, notify_a(self));
 		ASSERT_EQ(0, ev_notify(self->fd_b, other.b));
-		EXPECT_EQ(-EAGAIN, next(self->fd_a));
+		EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 		/* then each delivers what was notified meanwhile, */
 		EXPECT_EQ(4, ev_enable(self->fd_a, other.a));
 		EXPECT_EQ(other.a, ev_take(self->fd_a));
@@ -522,7 +511,7 @@ TEST_F(pair, poll_tells_of_events_and_of_an_overflow)
 	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd_a));
 	ASSERT_EQ(0, notify_a(self));
 	EXPECT_EQ(EV_POLL_EVENT, ev_poll(self->fd_a));
-	EXPECT_EQ(self->pair.a, next(self->fd_a));
+	EXPECT_EQ(self->pair.a, ev_next(self->fd_a));
 	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd_a));
 
 	EXPECT_EQ(4, enable_a(self));
@@ -786,12 +775,12 @@ TEST_F(table, ports_are_read_oldest_first_and_enabled_by_one_write)
 
 	for (i = 0; i < n; i++)
 		ASSERT_EQ(0, ev_notify(self->fd, self->peers[i]));
-	EXPECT_EQ(-EAGAIN, next(self->fd));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd));
 	EXPECT_EQ(n * 4, ev_write(self->fd, seen, n * 4));
 	/* They come in whatever order: two vCPUs keep none. */
 	for (i = 0; i < n; i++)
 		seen[i] = ev_take(self->fd);
-	EXPECT_EQ(-EAGAIN, next(self->fd));
+	EXPECT_EQ(-EAGAIN, ev_next(self->fd));
 	qsort(seen, n, sizeof(*seen), by_number);
 	qsort(self->order, n, sizeof(*seen), by_number);
 	expect_ports(_metadata, self->order, seen, n);

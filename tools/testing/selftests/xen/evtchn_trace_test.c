@@ -9,7 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
-#include "common.h"
+#include "ev_features.h"
 
 #define TRACING		"/sys/kernel/tracing"
 #define EVENT		"events/xen_evtchn/xen_evtchn_port/"
@@ -102,9 +102,9 @@ static int traced(const char *dir, char lines[][100], int max)
 
 static int irq_of(int fd, unsigned int port)
 {
-	struct ioctl_evtchn_status status = { .port = port };
+	struct ioctl_evtchn_status status;
 
-	return ev_ioctl(fd, IOCTL_EVTCHN_STATUS, &status) ?: (int)status.irq;
+	return status_of(fd, port, &status) ?: (int)status.irq;
 }
 
 TEST_F(trace, life_of_a_port_is_told_in_order)

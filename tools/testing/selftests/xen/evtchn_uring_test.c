@@ -7,10 +7,9 @@
 #include <linux/io_uring.h>
 #include <linux/userfaultfd.h>
 #include <glob.h>
-#include <sys/eventfd.h>
 #include <sys/uio.h>
 
-#include "common.h"
+#include "ev_features.h"
 
 #define ENTRIES		8
 #define PAGE_PORTS	1024
@@ -147,20 +146,6 @@ static int workers(void)
 		     !strncmp(name, "iou-wrk-", 8);
 	globfree(&files);
 	return n;
-}
-
-static int features(int fd, unsigned int enable)
-{
-	struct ioctl_evtchn_features arg = { .enable = enable };
-
-	return ev_ioctl(fd, IOCTL_EVTCHN_FEATURES, &arg);
-}
-
-static int set_notifyfd(int fd, unsigned int port, int efd)
-{
-	struct ioctl_evtchn_notifyfd arg = { .port = port, .fd = efd };
-
-	return ev_ioctl(fd, IOCTL_EVTCHN_NOTIFYFD, &arg);
 }
 
 /* Two files, each with one end of a pair, quiet; the first one may be blocking */
@@ -457,12 +442,9 @@ TEST_F(uring, eventfds_of_a_port)
 {
 	int kick = eventfd(0, EFD_CLOEXEC | variant->flags), i;
 	int answer = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	struct ioctl_evtchn_eventfd arg = {
-		.port = self->pair.a, .fd = kick, .flags = EVTCHN_EVENTFD_READ_ENABLES,
-	};
 	uint64_t count, one = 1;
 
-	ASSERT_EQ(0, ev_ioctl(self->fd_a, IOCTL_EVTCHN_EVENTFD, &arg));
+	ASSERT_EQ(0, set_eventfd(self->fd_a, self->pair.a, kick, READ_ENABLES));
 	ASSERT_EQ(0, set_notifyfd(self->fd_a, self->pair.a, answer));
 	for (i = 0; i < EVENTS; i++) {
 		count = 0;
