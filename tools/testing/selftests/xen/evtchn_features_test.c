@@ -696,7 +696,7 @@ TEST_F_TIMEOUT(tied, storm_of_changes_loses_no_event, 300)
 	storm.stop = true;
 	pthread_join(notifier, NULL);
 	pthread_join(reader, NULL);
-	EXPECT_EQ(0, storm.error);
+	EXPECT_EQ(0, atomic_load(&storm.error));
 	ASSERT_EQ(0, set_notifyfd(self->fd_a, a, -1));
 	ASSERT_EQ(0, set_eventfd(self->fd_a, a, self->efd, READ_ENABLES));
 	while (taken(self->efd) > 0)
