@@ -77,16 +77,16 @@ check_pages() {
 		Documentation/{conf.py,images,sphinx,sphinx-includes,sphinx-static}; do
 		ln -s "$tree/$path" "$dir/$path"
 	done
-	cp "$tree"/Documentation/$page* "$dir/Documentation/userspace-api/"
+	cp "$tree/Documentation/$page.rst" "$dir/Documentation/userspace-api/"
 	printf 'xen\n===\n\n.. toctree::\n\n   xen-evtchn\n' > "$dir/Documentation/userspace-api/index.rst"
 	(cd "$dir/Documentation" &&
 		srctree=$dir sphinx-build -q -W --keep-going -c . -b html userspace-api "$dir/out")
-	for path in IOCTL_EVTCHN_NOTIFY '</table>' 'file-&gt;bind_lock' 'Instructions a call'; do
+	for path in IOCTL_EVTCHN_NOTIFY '</table>' 'file-&gt;bind_lock'; do
 		grep -q "$path" "$dir/out/xen-evtchn.html" || failed "the page lacks $path"
 	done
 	grep -qx '   xen-evtchn' "$tree/Documentation/userspace-api/index.rst" || failed "the page is in no toctree"
-	mandoc -Tlint -W style "$tree/Documentation/$page.4"
-	mandoc -Thtml "$tree/Documentation/$page.4" > "$dir/man.html"
+	mandoc -Tlint -W style "$TOP/man/xen-evtchn.4"
+	mandoc -Thtml "$TOP/man/xen-evtchn.4" > "$dir/man.html"
 	grep -q ENOTCONN "$dir/man.html" || failed "the manual page is empty"
 }
 
