@@ -40,7 +40,7 @@ idle            run waits for a guest that sleeps 150 s, and tells a machine tha
 LAST_CHECKS="
 defects         each defect: the stock driver fails its test, ours passes it
 sequences       random sequences of operations give the same lines on both drivers
-grammar         the description for syzkaller is the header's and the page's, and random calls of it pass
+grammar         the description for syzkaller is the header's, with its errors, and random calls of it pass
 bench           no operation costs more than it did, in instructions against stock's
 "
 GUESTS="
@@ -91,7 +91,7 @@ stock-pvh-2l    --stock --only evtchn_test --pvh --smp 1 --fifo 0
 guest-debug     --kernel debug
 guest-kcsan     --kernel kcsan
 guest-lockdep   --kernel lockdep
-guest-rt        --kernel rt --pvh --smp 1 --only evtchn_test --only evtchn_storm_test
+guest-rt        --kernel rt --pvh --smp 1 --only evtchn_test --only evtchn_features_test --only evtchn_storm_test
 restore-lockdep --kernel lockdep --restore
 hibernate-pv    --kernel lockdep --only evtchn_hibernate_test:machine.ends
 hibernate-pvh   --kernel lockdep --pvh --smp 1 --only evtchn_hibernate_test

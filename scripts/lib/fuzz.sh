@@ -19,22 +19,19 @@ build_fuzz() {
 		"$TOP/scripts/guest/fuzz.c" "$tests/common.c" -lpthread
 }
 
-# page_errors: a row COMMAND ERROR... for each command of the page, as they are in the
-# sections of the command, of ioctl(), and of what else the page says for all that bind.
-page_errors() {
+# header_errors: a row COMMAND ERROR... for each command of the header, from its comment,
+# and from that on the errors of all commands and of all that bind.
+header_errors() {
 	awk '
-		/^[A-Z_a-z(),]+$/ { title = $0 }
-		/command can fail with:$/ { part = "any" }
-		/^The BIND commands can fail with:$/ { part = "BIND" }
-		/^----/ { part = title }
-		/^=+$/ { part = "" }
-		/^``E[A-Z]+``(, ``E[A-Z]+``)*$/ {
-			for (i = 1; i <= NF; i++) {
-				gsub(/[`,]/, "", $i)
-				errors[part] = errors[part] " " $i
-			}
+		/^ \* DOC: errors of all commands/ { part = "any" }
+		/^ \* And these from any of the BIND commands/ { part = "BIND" }
+		/^ \* define IOCTL_/ { part = $3; commands[part] }
+		/^ \*\/$/ { part = "" }
+		part && /^ \* \* E[A-Z]+(, E[A-Z]+)*:/ {
+			sub(/:.*/, "")
+			gsub(/[*,]/, "")
+			errors[part] = errors[part] " " $0
 		}
-		part ~ /^IOCTL_/ { commands[part] }
 		END {
 			for (c in commands) {
 				# A command that exists is never ENOSYS; RESET takes no argument.
@@ -44,7 +41,7 @@ page_errors() {
 				gsub(/ENOSYS/, "", own)
 				print c, own
 			}
-		}' "$TOP/Documentation/userspace-api/xen-evtchn.rst" | sorted_errors
+		}' "$TOP/include/uapi/xen/evtchn.h" | sorted_errors
 }
 
 # sorted_errors: each row's errors in order, once, without EBADF, which is no command's.
@@ -89,7 +86,7 @@ check_grammar() {
 	diff -u "$text.const" "$dir/consts" ||
 		failed "scripts/fuzz/grammar.py consts KERNEL $text > $text.const"
 	"$FUZZ/grammar.py" errors "$text" | sed -n 's/^ioctl.IOCTL/IOCTL/p' | sorted_errors > "$dir/errors"
-	page_errors | diff -u - "$dir/errors" || failed "the page's errors are not the description's"
+	header_errors | diff -u - "$dir/errors" || failed "the page's errors are not the description's"
 	guest_fuzz grammar -- "$dir/fuzz" $GRAMMAR_SEED $GRAMMAR_CALLS
 }
 

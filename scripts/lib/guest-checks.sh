@@ -179,16 +179,17 @@ check_example() {
 	out=$CACHE/build/$(basename "$tree")
 	page_example Example > "$LOGS/example.c"
 	page_example Eventfds > "$LOGS/server.c"
+	page_example 'Many peers' > "$LOGS/many.c"
 	cp "$TOP/scripts/guest/serve.c" "$LOGS/"
 	kmake "$tree" "$out" -s headers
-	for name in example server serve; do
+	for name in example server many serve; do
 		gcc -static -D_GNU_SOURCE -Wall -Wextra -Werror -isystem "$out/usr/include" -o "$LOGS/$name" "$LOGS/$name.c"
 	done
-	printf '#!/bin/sh\n./example && exec ./serve ./server\n' > "$LOGS/examples"
+	printf '#!/bin/sh\n./example && ./serve ./server && exec ./serve ./many 5\n' > "$LOGS/examples"
 	chmod +x "$LOGS/examples"
-	"$TOP/scripts/run" --with "$LOGS/example" --with "$LOGS/server" --with "$LOGS/serve" -- "$LOGS/examples" \
+	"$TOP/scripts/run" --with "$LOGS/example" --with "$LOGS/server" --with "$LOGS/many" --with "$LOGS/serve" -- "$LOGS/examples" \
 		> "$LOGS/example.out" 2> "$LOGS/example.err" ||
 		{ cat "$LOGS/example.err" "$LOGS/example.out"; failed "an example fails"; }
-	[ "$(sort "$LOGS/example.out")" = "1000 events were answered"$'\n'"connecting end"$'\n'"offered end" ] ||
+	[ "$(sort "$LOGS/example.out")" = "1000 events of 1 ports were answered"$'\n'"1000 events of 5 ports were answered"$'\n'"connecting end"$'\n'"offered end" ] ||
 		failed "the examples print: $(cat "$LOGS/example.out")"
 }

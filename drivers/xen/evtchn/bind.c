@@ -233,6 +233,7 @@ static void release_lost_irqs(struct uevtchn_file *file)
 			binding->irq = -1;
 			file->nr_bindings--;
 			uevtchn_ring_withdraw(&file->ring, binding->port);
+			cond_resched();
 		}
 	}
 	file->restores = xen_evtchn_restores;
@@ -748,10 +749,17 @@ enable_ports(struct uevtchn_file *file, const evtchn_port_t *ports,
 void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 		    unsigned int nr)
 {
+	if (unlikely(atomic_read(&file->features) & UEVTCHN_LOOK)) {
+		/* Each search of the ring may take long: UNBIND waits for one. */
+		for (; nr; nr--, ports++) {
+			read_lock(&file->lock);
+			enable_ports(file, ports, 1, true);
+			read_unlock(&file->lock);
+		}
+		return;
+	}
+
 	read_lock(&file->lock);
-	if (unlikely(atomic_read(&file->features) & UEVTCHN_LOOK))
-		enable_ports(file, ports, nr, true);
-	else
-		enable_ports(file, ports, nr, false);
+	enable_ports(file, ports, nr, false);
 	read_unlock(&file->lock);
 }

@@ -83,6 +83,10 @@
  * number at once. On the last close nobody else is there, and what was lost in a
  * restore is not found by NOTIFY and write(). No call that sleeps is made with
  * file->lock held.
+ *
+ * On PREEMPT_RT, a writer of file->lock waits for readers that were preempted, and
+ * does not lend them its priority: there, a thread that gets no CPU within NOTIFY
+ * can keep UNBIND waiting.
  */
 #ifndef _XEN_EVTCHN_EVTCHN_H
 #define _XEN_EVTCHN_EVTCHN_H

@@ -1,17 +1,43 @@
-/* SPDX-License-Identifier: ((GPL-2.0-only WITH Linux-syscall-note) OR MIT) */
-/*
- * Commands of /dev/xen/evtchn, Xen event channels for programs.
+/* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR MIT) */
+/******************************************************************************
+ * evtchn.h
  *
- * Documentation/userspace-api/xen-evtchn.rst describes the device as a whole:
- * read(), write(), poll(), and how the parts work together.
+ * Interface to /dev/xen/evtchn.
  *
  * Copyright (c) 2003-2005, K A Fraser
+ *
+ * This program is free software; you can redistribute it and/or
+ * modify it under the terms of the GNU General Public License version 2
+ * as published by the Free Software Foundation; or, when distributed
+ * separately from the Linux kernel or incorporated into other
+ * software packages, subject to the following license:
+ *
+ * Permission is hereby granted, free of charge, to any person obtaining a copy
+ * of this source file (the "Software"), to deal in the Software without
+ * restriction, including without limitation the rights to use, copy, modify,
+ * merge, publish, distribute, sublicense, and/or sell copies of the Software,
+ * and to permit persons to whom the Software is furnished to do so, subject to
+ * the following conditions:
+ *
+ * The above copyright notice and this permission notice shall be included in
+ * all copies or substantial portions of the Software.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+ * IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+ * FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+ * AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+ * LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING
+ * FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS
+ * IN THE SOFTWARE.
  */
 
 #ifndef __LINUX_PUBLIC_EVTCHN_H__
 #define __LINUX_PUBLIC_EVTCHN_H__
 
 /*
+ * Documentation/userspace-api/xen-evtchn.rst describes the device as a whole:
+ * read(), write(), poll(), and how the parts work together.
+ *
  * Whoever includes this has to define domid_t, an unsigned 16-bit integer, and
  * _IOC() and the like, which are in <sys/ioctl.h>. Xen's own public headers
  * define domid_t, too, and languages before C11 refuse a type that is defined
@@ -24,8 +50,9 @@
  * A command that fails returns -1, and errno tells why. These can come from
  * any command, and are not repeated below:
  *
- * * EFAULT: the argument cannot be read.
- * * ENOSYS: there is no such command, or its argument has another size.
+ * * EFAULT: the argument cannot be read. A command that is refused to restricted
+ *   files fails with EACCES first.
+ * * ENOSYS: there is no such command, or its number was made with another size.
  *
  * And these from any of the BIND commands:
  *
@@ -86,8 +113,8 @@ struct ioctl_evtchn_bind_interdomain {
  *
  * Return:
  * * the new local port, greater than 0
- * * EACCES: the file is restricted to another domain; EFAULT is found before.
- *   Or FLASK is against it.
+ * * EACCES: the file is restricted to another domain, of whose number all 32
+ *   bits are compared; EFAULT is found before. Or FLASK is against it.
  * * EINVAL: @remote_domain has more than 16 bits; or @remote_port does not
  *   exist, is connected, or was made for another domain.
  * * ESRCH: there is no such domain.
@@ -112,8 +139,8 @@ struct ioctl_evtchn_bind_unbound_port {
  * * the new port, greater than 0
  * * EACCES: the file is restricted; found before EFAULT. Or FLASK is against
  *   it.
- * * EINVAL: @remote_domain has more than 16 bits. Xen need not check that there
- *   is such a domain.
+ * * EINVAL: @remote_domain has more than 16 bits.
+ * * ESRCH: there is no such domain. Xen need not look, and then makes the port.
  */
 #define IOCTL_EVTCHN_BIND_UNBOUND_PORT			\
 	_IOC(_IOC_NONE, 'E', 2, sizeof(struct ioctl_evtchn_bind_unbound_port))
@@ -318,7 +345,7 @@ struct ioctl_evtchn_status {
  * * 0
  * * EFAULT: the argument cannot be read, or not be written.
  * * ENOTCONN: this file does not have the port.
- * * Xen's errors: EACCES if FLASK is against it.
+ * * EACCES: Xen's security policy is against it.
  */
 #define IOCTL_EVTCHN_STATUS				\
 	_IOWR('E', 9, struct ioctl_evtchn_status)
@@ -338,10 +365,11 @@ struct ioctl_evtchn_notifyfd {
  *
  * From now on, what is written to the eventfd, by whoever has it, is taken out of
  * it at once and sends one event to the other end of the port. A 0 sends none,
- * and what is in the eventfd already sends one. A port has one such eventfd, and
- * an eventfd one port. Another @fd takes the place of the one before, and -1 ends
- * it, as UNBIND and the last close of this file do: what is written then stays in
- * the eventfd. After a restore it is taken, and sends nothing, until the next bind
+ * and what is in the eventfd already sends one. Of an EFD_SEMAPHORE eventfd, 1 is
+ * taken out and the rest stays. A port has one such eventfd, and an eventfd one
+ * port. Another @fd takes the place of the one before, and -1 ends it, as
+ * UNBIND and the last close of this file do: what is written then stays in the
+ * eventfd. After a restore it is taken, and sends nothing, until the next bind
  * of this file ends the tie.
  *
  * Return:
@@ -377,7 +405,8 @@ struct ioctl_evtchn_eventfd {
  * From now on, an event of the port adds 1 to the eventfd and does not enter this
  * file's ring. The port is masked until it is written or, with
  * EVTCHN_EVENTFD_READ_ENABLES, until somebody reads the eventfd; what the kernel
- * takes out, as NOTIFYFD and KVM do, does not enable it. Several ports may have
+ * takes out, as NOTIFYFD and KVM do, does not enable it, but the end of an irqfd of
+ * the same eventfd may, once. Several ports may have
  * the same eventfd if no read of it enables one.
  *
  * An event that was not answered yet moves along, into the eventfd, and with -1
