@@ -304,7 +304,7 @@ TEST_F(inside, who_has_a_port_is_told_and_keeps_it)
 
 /*
  * A domU tells dom0, whose end is the machine's, when all that it had to say has left
- * its console. Who waits says so, lest it be taken for one that hangs.
+ * its console. A domain that waits says so, so that it does not seem to hang.
  */
 static int tell_the_end(void)
 {

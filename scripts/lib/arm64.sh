@@ -11,7 +11,7 @@ arm64_options() {
 	[ "$KERNEL" = plain ] || usage_error "--arch arm64 has the plain kernel alone: no --kernel $KERNEL"
 	[ "$DOM0" != pvh ] || usage_error "--arch arm64 has one kind of dom0: no --pvh"
 	[ -z "$KUNIT" ] || usage_error "--kunit is for x86: no --arch arm64"
-	[ -z "$RESTORE$BUSY$CLIENTS" ] || usage_error "--restore, --busy and --clients have Xen's toolstack for x86 alone: no --arch arm64"
+	[ -z "$RESTORE$BUSY$CLIENTS" ] || usage_error "--restore, --busy and --clients use Xen's toolstack, which is there for x86 only: no --arch arm64"
 	[ -z "$ICOUNT" ] || usage_error "--icount counts x86's instructions: no --arch arm64"
 	[ -z "$DELAY" ] || usage_error "--delay has a module for x86 alone: no --arch arm64"
 	[ "$QEMU_WHICH" = system ] || usage_error "--arch arm64 has the system's QEMU alone: no --qemu $QEMU_WHICH"

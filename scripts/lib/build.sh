@@ -78,10 +78,10 @@ not_taken() {
 	done < "$out/.fragment.new"
 	: > "$out/.warnings"
 	[ ${#gone[@]} = 0 ] ||
-		echo "this kernel no longer has ${gone[*]}: left out; if the guest works, drop it from scripts/guest/*.config" > "$out/.warnings"
+		echo "this kernel no longer has ${gone[*]}: it is left out; if the guest works, remove it from scripts/guest/*.config" > "$out/.warnings"
 	[ ${#lost[@]} = 0 ] ||
 		die "this kernel does not take $(printf '%s; ' "${lost[@]}")" \
-		    -- "see what has become of it in $tree, and mend scripts/guest/*.config"
+		    -- "see what replaces it in $tree, and adapt scripts/guest/*.config"
 }
 
 # configure TREE OUT FRAGMENT…: allnoconfig and the fragments, when they changed.

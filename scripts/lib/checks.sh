@@ -121,7 +121,7 @@ check_series_am_lts() {
 
 	# As README has it.
 	patches=$(sed -n "s,.*git -C /path/to/linux am \(\$PWD/0.*\),\1,p" "$TOP/README")
-	[ -n "$patches" ] || failed "README does not tell"
+	[ -n "$patches" ] || failed "README does not have the command"
 	end=$(git -C "$repo" rev-parse HEAD)
 	git -C "$repo" checkout -q -b readme base
 	(cd "$TOP/patches" && eval "git -C '$repo' am -q $patches") || failed "README's command"

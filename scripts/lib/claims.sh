@@ -16,25 +16,25 @@ uapi            the user ABI is unchanged: every number, size and offset of the 
 check-uapi      the kernel's check-uapi.sh finds no change of the header's structures
 header          the header compiles alone, in C and C++, -pedantic
 kernel-doc      every comment of the driver's functions and structures is right
-maintainers     get_maintainer names Xen's for every new file
-pages           the page has no mistake of markup, nor the manual page
+maintainers     get_maintainer names Xen's maintainers for every new file
+pages           the page and the manual page have no markup error
 spelling        codespell finds nothing, with the kernel's list
 quilt           quilt push -a takes patches/series on the newest and 6.12
 rpm             rpmbuild -bp takes patches/series
 stable          git am takes patches/stable on the stock newest and 6.12, which build with it
 module-path     modules_install puts the module where the stock driver's is
-drift           run tells what a newer kernel changed, and make-series follows it
-example         the page's two examples, from its text, compile and do what it says
+drift           run reports what a newer kernel changed, and make-series follows it
+example         the page's two examples, taken from its text, compile and work as it says
 program         run -- FILE: output, exit status and arguments come through unchanged
-crash           run tells a crashed guest, with its last words
-hang            run tells a hung guest
-domus           run counts what domUs say on Xen's console, and tells which did not end
+crash           run reports a crashed guest, with its last words
+hang            run reports a hung guest
+domus           run counts the results of domUs, and names those that did not end
 refusals        run refuses what it cannot do, with the next step
 kunit           the KUnit tests pass, as modules under Xen and by kunit.py without it
 "
-# Waits more than it works: begins before the guests and is told after them.
+# Mostly waits: it is started before the guests, and reported after them.
 IDLE_CHECK="
-idle            run waits for a guest that sleeps 150 s, and tells a machine that stands still
+idle            run waits for a guest that sleeps 150 s, and reports a machine that stopped
 "
 # After the guests, one of which it uses.
 LAST_CHECKS="
@@ -63,15 +63,15 @@ stock-pv        --stock --only evtchn_test
 LONG_CHECKS="
 variants        no warning, W=1: 6.12, clang, i386, arm64, allmodconfig, built in; off is off
 arm64           every selftest and module of the selftests builds for arm64
-library         libxenevtchn with the patch of tools/for-xen is the same on both drivers, or says ENOSYS
-mutants         each of some hundred faults in the driver fails a test, or is told why not
+library         the patch of tools/for-xen works on both drivers, or fails with ENOSYS
+mutants         each of some hundred faults in the driver fails a test, or has a reason not to
 coccicheck      coccicheck finds nothing in the driver
 selftest-tar    the selftests run from the archive that gen_tar makes
 alone           each patch of the event core builds and boots with the stock driver behind it
-fuzz            random calls, by the description, stress-ng and trinity: the debug kernel says nothing
+fuzz            random calls of three generators: the debug kernel reports nothing
 coverage        every line of the driver is run by a test, or has a reason not to be
 distro          Debian's own configuration builds the driver as it built stock's
-hosts           scripts/run works from nothing on the Debian releases that are not this one
+hosts           scripts/run works from scratch on the other Debian releases
 "
 LONG_GUESTS="
 guest-pv-1      --smp 1
@@ -88,11 +88,11 @@ stable-pv       --stock --patch stable --only evtchn_test --only evtchn_features
 stable-6.12     --stock --patch stable --only evtchn_test --only evtchn_features_test:status. --base 6.12
 stock-pvh       --stock --only evtchn_test --pvh --smp 1
 stock-pvh-2l    --stock --only evtchn_test --pvh --smp 1 --fifo 0
-guest-debug     --kernel debug
-guest-kcsan     --kernel kcsan
-guest-lockdep   --kernel lockdep
+guest-debug     --kernel debug --timeout 3000
+guest-kcsan     --kernel kcsan --timeout 3000
+guest-lockdep   --kernel lockdep --timeout 3000
 guest-rt        --kernel rt --pvh --smp 1 --only evtchn_test --only evtchn_features_test --only evtchn_storm_test
-restore-lockdep --kernel lockdep --restore
+restore-lockdep --kernel lockdep --restore --timeout 3000
 hibernate-pv    --kernel lockdep --only evtchn_hibernate_test:machine.ends
 hibernate-pvh   --kernel lockdep --pvh --smp 1 --only evtchn_hibernate_test
 "

@@ -23,7 +23,7 @@ clients_fetch() {
 	parts=$(clients_parts)
 	for program in $TOOLSTACK_MORE; do
 		[ -e "$XEN/toolstack/bin/$program" ] ||
-			die "xen-utils-$(xen_version) has no $program" -- "another --xen, or mend scripts/lib/toolstack.sh"
+			die "xen-utils-$(xen_version) has no $program" -- "give another --xen, or fix scripts/lib/toolstack.sh"
 	done
 	! grep -qx qemu <<< "$parts" || fetch_device_model
 }

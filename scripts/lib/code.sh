@@ -43,7 +43,7 @@ check_kernel_doc() {
 	cp drivers/xen/evtchn/ring.c "$LOGS/undocumented.c"
 	sed -i 's/@ring: the ring/@gnir: the ring/' "$LOGS/undocumented.c"
 	! scripts/kernel-doc -none -Wall -Werror "$LOGS/undocumented.c" > /dev/null 2>&1 ||
-		failed "kernel-doc takes anything"
+		failed "kernel-doc does not find an error that is there"
 }
 
 # Who would be asked about each file of the series: those of Xen.
@@ -60,7 +60,7 @@ check_maintainers() {
 		esac
 		scripts/get_maintainer.pl --nogit --nogit-fallback -f "$file" > "$LOGS/maintainers.one"
 		grep -q 'xen-devel@lists.xenproject.org' "$LOGS/maintainers.one" ||
-			failed "$file is nobody's: $(cat "$LOGS/maintainers.one")"
+			failed "$file has no maintainer of Xen: $(cat "$LOGS/maintainers.one")"
 		echo "$file"
 	done
 }
@@ -96,7 +96,7 @@ check_spelling() {
 	tree=$(newest_tree)
 	grep -v '^#' "$tree/scripts/spelling.txt" | grep . | sed 's/||/->/' > "$LOGS/spelling"
 	cd "$TOP" || return
-	printf 'aboslute\n' | codespell -D "$LOGS/spelling" - > /dev/null && failed "codespell takes anything"
+	printf 'aboslute\n' | codespell -D "$LOGS/spelling" - > /dev/null && failed "codespell does not find an error that is there"
 	codespell -D - -D "$LOGS/spelling" -L filp,extraversion,inout \
 		README MAINTAINERS.snippet Documentation drivers include tools scripts .ci
 }
@@ -122,10 +122,10 @@ variant() {
 	kmake "$tree" "$out" "$@" -s prepare >> "$out.log" 2>&1 || { tail -5 "$out.log"; failed "$name: prepare"; }
 	if [ "${EVTCHN:-m}" = n ]; then
 		kmake "$tree" "$out" "$@" -s drivers/xen/ >> "$out.log" 2>&1
-		[ ! -e "$out/drivers/xen/evtchn/core.o" ] || failed "$name: built though switched off"
+		[ ! -e "$out/drivers/xen/evtchn/core.o" ] || failed "$name: built although it is switched off"
 		return
 	fi
-	grep -q '^CONFIG_XEN_DEV_EVTCHN=[my]' "$out/.config" || failed "$name: the option did not take"
+	grep -q '^CONFIG_XEN_DEV_EVTCHN=[my]' "$out/.config" || failed "$name: the option was not accepted"
 	mapfile -t objects < <(driver_objects "$tree")
 	(cd "$out" && rm -f "${objects[@]}")
 	kmake "$tree" "$out" "$@" W=1 "${objects[@]}" > "$out.log" 2>&1 ||
@@ -185,6 +185,6 @@ check_coccicheck() {
 	kmake "$tree" "$out" -s coccicheck MODE=report M="$dir" > "$dir.log" 2>&1 ||
 		{ tail -5 "$dir.log"; failed "coccicheck failed"; }
 	found=$(grep -E '^[^ ]*\.[ch]:[0-9]+:' "$dir.log" || true)
-	grep -q 'flaw\.c:' <<< "$found" || failed "coccicheck does not find what is there to be found"
+	grep -q 'flaw\.c:' <<< "$found" || failed "coccicheck does not find an error that is there"
 	! grep -v 'flaw\.c:' <<< "$found"
 }

@@ -10,7 +10,7 @@ CACHE=${XEN_EVTCHN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/xen-evtchn}
 JOBS=$(nproc)
 export CCACHE_DIR=$CACHE/ccache CCACHE_MAXSIZE=4G
 
-# What could not be done at all, as opposed to 1, a test that failed.
+# Exit status if the tests could not be run; 1 means that a test failed.
 EXIT_CANNOT=125
 
 # say WORDS…: progress, on standard error with the time since the start.

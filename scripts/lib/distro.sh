@@ -74,7 +74,7 @@ fetch_headers() {
 same_modinfo() {
 	local sources='^(license|description|author|srcversion):'
 	diff <(cut -d: -f1 "$1") <(cut -d: -f1 "$2") || failed "modinfo has other fields (< stock's, > ours)"
-	diff <(grep -vE "$sources" "$1") <(grep -vE "$sources" "$2") || failed "modinfo tells another thing (< stock's, > ours)"
+	diff <(grep -vE "$sources" "$1") <(grep -vE "$sources" "$2") || failed "modinfo has other values (< stock's, > ours)"
 	echo "modinfo as stock's: $(grep -vE "$sources" "$1" | sed 's/: */=/' | tr '\n' ';')"
 	{ diff "$1" "$2" || true; } | sed -n 's/^< /modinfo of stock: /p; s/^> /modinfo of ours:  /p'
 }
@@ -132,14 +132,14 @@ check_distro() {
 		fi
 		kmake "$tree" "$out" "${make[@]}" -s olddefconfig
 		"$tree/scripts/diffconfig" "$dir/.config" "$out/.config" > "$out.differ"
-		! grep XEN "$out.differ" || failed "$driver: options of Xen are not Debian's"
+		! grep XEN "$out.differ" || failed "$driver: options of Xen differ from Debian's"
 		path=$(install_modules "$tree" "$out" "$out.$driver.log" "${make[@]}" MODPOST=./modpost)
 		right_path "$path"
 		! grep evtchn "$out.$driver.log" || failed "$driver: see above"
 		/sbin/modinfo "$out/drivers/xen/xen-evtchn.ko" | grep -v '^filename:' | sort > "$out.$driver.modinfo"
 		echo "$driver, with $(grep XEN_DEV_EVTCHN= "$out/.config") and no question: $path, every symbol is Debian's"
 	done
-	! grep -vxFf "$out.stock.log" "$out.ours.log" || failed "stock's build did not say that"
+	! grep -vxFf "$out.stock.log" "$out.ours.log" || failed "the build of the stock driver does not print this"
 	same_modinfo "$out.stock.modinfo" "$out.ours.modinfo"
 	built_in "$tree" "$out" "${make[@]}"
 	echo "not Debian's: $(grep -c . "$out.differ") options, of the compiler, Rust, BTF and what needs them, none of Xen: $out.differ"

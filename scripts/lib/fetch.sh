@@ -32,7 +32,7 @@ fetch_kernel() {
 	rows=$(kernels "$which")
 	[ -n "$rows" ] ||
 		die "no suite of Debian has a kernel $which$(not_counted)" \
-		    -- "--base newest, DIR, or one of: $(kernels | awk '{ sub(/.*-/, "", $1); print $1 }' | sort -uV | tr '\n' ' ')"
+		    -- "give --base newest, DIR, or one of: $(kernels | awk '{ sub(/.*-/, "", $1); print $1 }' | sort -uV | tr '\n' ' ')"
 	while read -r package version suite; do
 		! too_old "$version" ||
 			die "$version is older than $OLDEST_BASE, and the series is not made for it" -- "--base $OLDEST_BASE"
@@ -51,7 +51,7 @@ fetch_kernel() {
 		say "--base $which is $package $version, of $suite$(not_counted)"
 		return 0
 	done <<< "$rows"
-	die "no kernel source to be had for --base $which" \
+	die "no kernel source could be fetched for --base $which" \
 	    -- "see $APT/download.log; or name a tree: --base DIR"
 }
 
@@ -116,7 +116,7 @@ fetch_xen() {
 	esac
 	[ -n "$row" ] ||
 		die "no suite of Debian has Xen $which" \
-		    -- "--xen system, newest or one of: $(awk -F- '{ print $3 }' <<< "$rows" | sort -uV | tr '\n' ' ')"
+		    -- "give --xen system, newest or one of: $(awk -F- '{ print $3 }' <<< "$rows" | sort -uV | tr '\n' ' ')"
 	read -r package version suite <<< "$row"
 	XEN=$CACHE/xen/${package}_$version
 	say "--xen $which is $package $version, of $suite"
@@ -129,7 +129,7 @@ fetch_xen() {
 	echo "$suite" > "$XEN/suite"
 	# x86's is compressed, and arm64's is not.
 	file=$(compgen -G "$XEN/deb/boot/xen-*-$APT_ARCH.gz" || compgen -G "$XEN/deb/boot/xen-*-$APT_ARCH") ||
-		die "there is no hypervisor in $deb" -- "mend fetch_xen() in scripts/lib/fetch.sh"
+		die "there is no hypervisor in $deb" -- "fix fetch_xen() in scripts/lib/fetch.sh"
 	gzip -dcf "$file" > "$XEN/xen.new"
 	mv "$XEN/xen.new" "$XEN/xen"
 	rm -rf "$XEN/deb" "$deb"

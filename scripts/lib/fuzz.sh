@@ -73,7 +73,7 @@ guest_fuzz() {
 		failed "$planned tests were planned: see $log"
 	fi
 	[[ $* != *'--kernel debug'* ]] || grep -q '^ok .* kmemleak finds nothing' "$log" ||
-		failed "leaks were not looked for: see $log"
+		failed "kmemleak did not run: see $log"
 }
 
 check_grammar() {
@@ -81,12 +81,12 @@ check_grammar() {
 	tree=$(newest_tree)
 	build_fuzz "$tree" "$dir"
 	"$FUZZ/grammar.py" layout "$text" "$TOP/include/uapi/xen/evtchn.h" > "$dir/layout.c"
-	gcc -fsyntax-only -I "$TOP/include/uapi" "$dir/layout.c" || failed "the description is not the header's"
+	gcc -fsyntax-only -I "$TOP/include/uapi" "$dir/layout.c" || failed "the description does not match the header"
 	"$FUZZ/grammar.py" consts "$tree" "$text" > "$dir/consts"
 	diff -u "$text.const" "$dir/consts" ||
 		failed "scripts/fuzz/grammar.py consts KERNEL $text > $text.const"
 	"$FUZZ/grammar.py" errors "$text" | sed -n 's/^ioctl.IOCTL/IOCTL/p' | sorted_errors > "$dir/errors"
-	header_errors | diff -u - "$dir/errors" || failed "the page's errors are not the description's"
+	header_errors | diff -u - "$dir/errors" || failed "the page's errors do not match those of the description"
 	guest_fuzz grammar -- "$dir/fuzz" $GRAMMAR_SEED $GRAMMAR_CALLS
 }
 
@@ -108,7 +108,7 @@ fetch_fuzzer() {
 		cp "$loader" "$dir/root/usr/bin/$package" "$dir/new/"
 		"$loader" --library-path "$(printf '%s:' "$dir"/root/{usr/,}lib/x86_64-linux-gnu)" \
 			--list "$dir/new/$package" > "$dir/ldd"
-		! grep 'not found' "$dir/ldd" || die "$package lacks libraries" -- "mend scripts/lib/fuzz.sh"
+		! grep 'not found' "$dir/ldd" || die "$package lacks libraries" -- "fix scripts/lib/fuzz.sh"
 		awk '$2 == "=>" { print $3 }' "$dir/ldd" | xargs -I{} cp -L {} "$dir/new/"
 		rm -rf "$dir/root"
 		mv "$dir/new" "$dir/files"

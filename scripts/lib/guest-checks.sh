@@ -116,8 +116,8 @@ check_idle() {
 	cat "$LOGS/stopped.err"
 	echo "told after $((SECONDS - began)) s"
 	[ $status = 125 ] || failed "exit status $status of a machine that stands still, not 125"
-	grep -q 'fell silent.*the machine stands still' "$LOGS/stopped.err" || failed "not told that the machine stands still"
-	[ $((SECONDS - began)) -le 90 ] || failed "told too late"
+	grep -q 'fell silent.*the machine stands still' "$LOGS/stopped.err" || failed "it is not reported that the machine stands still"
+	[ $((SECONDS - began)) -le 90 ] || failed "reported too late"
 	status=0
 	wait $idle || status=$?
 	cat "$LOGS/idle.err"
@@ -133,7 +133,7 @@ check_alone() {
 	done
 	guest_run --stock --patch 1 --only evtchn_defects_test:d1_
 	! guest_run --stock --patch 2 --only evtchn_defects_test:d3_ ||
-		failed "the stock driver refuses what another file has: patch 2 is told wrong"
+		failed "the stock driver refuses another file's port: the message of patch 2 is wrong"
 }
 
 # kunit_outside_xen: as kernel developers run them, in a kernel that is not under Xen.

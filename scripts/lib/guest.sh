@@ -181,11 +181,11 @@ explain_outcome() {
 	crashed) last_words "$1"; echo "the guest crashed" ;;
 	hung) last_words "$1"; echo "the guest hung: no end after $TIMEOUT s (--timeout)" ;;
 	nomodule) last_words "$1"; echo "the driver could not be loaded" ;;
-	"domain "*) last_words "$1"; echo "$OUTCOME did not come to its end" ;;
+	"domain "*) last_words "$1"; echo "$OUTCOME did not end" ;;
 	nodevice) last_words "$1"; echo "the guest has no /dev/xen/evtchn" ;;
 	silent)
 		last_words "$1"
-		echo "the guest fell silent: its init has not said for $SILENT_AFTER s that it lives, though its machine runs"
+		echo "the guest fell silent: no sign of life from its init for $SILENT_AFTER s, though its machine runs"
 		;;
 	stopped)
 		last_words "$1"
@@ -193,7 +193,7 @@ explain_outcome() {
 		;;
 	died)
 		last_words "$1"
-		echo "QEMU ended without a word from the job: $(head -c 300 "$1/qemu")"
+		echo "QEMU ended before the job reported anything: $(head -c 300 "$1/qemu")"
 		;;
 	esac
 }

@@ -43,7 +43,7 @@ check_check_uapi() {
 		git commit -qam flaw
 		export CC=$cc ABIDIFF=$abidiff
 		scripts/check-uapi.sh -v -b HEAD~1 -p HEAD~2
-		! scripts/check-uapi.sh -v -b HEAD -p HEAD~1 || failed "check-uapi.sh takes anything"
+		! scripts/check-uapi.sh -v -b HEAD -p HEAD~1 || failed "check-uapi.sh does not find a change that is there"
 	) > "$LOGS/check-uapi.out" 2>&1 || { tail -20 "$LOGS/check-uapi.out"; failed "check-uapi.sh"; }
 	grep "No ABI differences detected in include/xen/evtchn.h" "$LOGS/check-uapi.out"
 	grep "^==== ABI differences detected in include/xen/evtchn.h" "$LOGS/check-uapi.out"

@@ -33,7 +33,7 @@ host() {
 	on_host "$dir" dpkg-query -W apt gcc make qemu-system-x86 || true
 	grep -h -e ' is linux-source' -e ' is xen-hyp' "$log.err" || true
 	tail -1 "$log.out"
-	[ $status = 0 ] || { tail -15 "$log.err"; failed "scripts/run on $suite: status $status; $dir is left for a look"; }
+	[ $status = 0 ] || { tail -15 "$log.err"; failed "scripts/run on $suite: status $status; $dir is kept for inspection"; }
 	rm -rf --one-file-system "$dir"
 	echo "$suite: from nothing in $((SECONDS - began)) s"
 }

@@ -50,7 +50,7 @@ chosen_programs() {
 		out+='|trace'
 	fi
 	if [ "$MACHINE" = arm64 ]; then
-		say "32-bit programs and evtchn_move_test are left out: the former are built for x86 alone, and of the latter a test takes CPUs away, which this kernel cannot"
+		say "32-bit programs and evtchn_move_test are left out: the former are built for x86 alone, and a test of the latter takes CPUs offline, which this kernel cannot do"
 		out+='|move'
 	elif [ "$SMP" = 1 ]; then
 		say "evtchn_move_test is left out: it wants --smp 2"

@@ -37,7 +37,7 @@ fetch_xen_source() {
 		echo "$dir"
 		return
 	done < <(STALE=1 versions libxen-dev)
-	die "no source package of Xen to be had" -- "see $CACHE/apt-source/download.log; is there a network?"
+	die "no source package of Xen could be fetched" -- "see $CACHE/apt-source/download.log; is there a network?"
 }
 
 # build_library TREE OS OUT [FLAG…]: the objects that Makefile.common names for it. Xen's own
@@ -90,7 +90,7 @@ build_library_test() {
 	build_library "$tree" FreeBSD "$out/FreeBSD" -Wno-sign-compare
 	build_library "$tree" NetBSD "$out/NetBSD"
 	build_library "$tree" SunOS "$out/SunOS" -std=gnu89 -w
-	echo "not built: minios.c, which wants Mini-OS"
+	echo "not built: minios.c, which needs Mini-OS"
 	build_library "$tree" Linux "$out/Linux"
 	gcc -static -O1 -Wall -Wextra -Werror -D_GNU_SOURCE -Wl,--wrap=read,--wrap=write \
 		-I "$tree/tools/include" -o "$out/library" "$TOP/scripts/guest/library.c" \

@@ -94,7 +94,7 @@ share() {
 			> "$at.guest" 2> "$at.err" < /dev/null || true
 		tr -d '\r' < "$at.guest" | grep -E '^[0-9]+ (caught|lives)' >> "$at.out" || true
 		last=$(sed -n 's/^\([0-9]*\) begins.*/\1/p' "$at.guest" | tail -1)
-		[ -n "$last" ] || { cat "$at.err"; failed "the guest did not come to a mutant"; }
+		[ -n "$last" ] || { cat "$at.err"; failed "the guest ended before it ran a mutant"; }
 		! grep -q "^$last " "$at.out" || continue
 		# Whether it was the mutant, and not QEMU, a second time tells.
 		if grep -qx "$last" "$at.again"; then
@@ -141,12 +141,12 @@ check_mutants() {
 	# shellcheck disable=SC2086 # one word for each
 	build_mutants "$dir" kunit 000 $all
 	outcomes "$dir" kunit
-	grep -qx '000 lives' "$dir/kunit.out" || failed "the driver as it is fails its KUnit tests"
+	grep -qx '000 lives' "$dir/kunit.out" || failed "the unchanged driver fails its KUnit tests"
 	lives=$(sed -n 's/ lives$//p' "$dir/kunit.out")
 	# shellcheck disable=SC2086 # one word for each
 	build_mutants "$dir" evtchn $lives
 	outcomes "$dir" evtchn
-	grep -qx '000 lives' "$dir/evtchn.out" || failed "the driver as it is fails its selftests"
+	grep -qx '000 lives' "$dir/evtchn.out" || failed "the unchanged driver fails its selftests"
 	caught=$(grep -c caught "$dir/kunit.out") guest=$(grep -c caught "$dir/evtchn.out" || true)
 	lives=$(sed -n 's/ lives$//p' "$dir/evtchn.out" | grep -vx 000 || true)
 	total=$(($(wc -w <<< "$all") - $(wc -l < "$dir/no-mutants")))
@@ -155,8 +155,8 @@ check_mutants() {
 	echo "$total mutants ($(wc -l < "$dir/no-mutants") more do not compile, or are the same code): $caught caught by KUnit, $guest by the selftests, $(wc -w <<< "$lives") live"
 	unknown=$(grep -vxFf <(grep -v '^#' "$SURVIVORS" | cut -f1-4) "$dir/lives" || true)
 	gone=$(grep -v '^#' "$SURVIVORS" | cut -f1-4 | grep -vxFf "$dir/lives" || true)
-	[ -z "$gone" ] || failed "does not live any more: take it out of ${SURVIVORS#"$TOP"/}: $gone"
-	[ -z "$unknown" ] || failed "lives: write a test, or the reason into ${SURVIVORS#"$TOP"/}: $unknown"
-	[ $(($(wc -w <<< "$lives") * 20)) -le "$total" ] || failed "more than 5 in 100 live"
+	[ -z "$gone" ] || failed "is found by a test now: remove it from ${SURVIVORS#"$TOP"/}: $gone"
+	[ -z "$unknown" ] || failed "is found by no test: write a test, or a reason in ${SURVIVORS#"$TOP"/}: $unknown"
+	[ $(($(wc -w <<< "$lives") * 20)) -le "$total" ] || failed "more than 5 % are found by no test"
 	[ "$total" -ge 80 ] || failed "too few mutants"
 }

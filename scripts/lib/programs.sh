@@ -36,7 +36,7 @@ fetch_program() {
 		END
 		chmod +x "$dir/$name.new"
 		"$dir/$name.new" --version > "$dir/version" 2>&1 ||
-			die "$package $version of $suite does not run here: $(sed -n 1p "$dir/version")" -- "mend scripts/lib/programs.sh"
+			die "$package $version of $suite does not run here: $(sed -n 1p "$dir/version")" -- "fix scripts/lib/programs.sh"
 		mv "$dir/$name.new" "$dir/$name"
 	fi
 	echo "$dir/$name"
@@ -62,7 +62,7 @@ fetch_sparse() {
 	if [ -e "$valid" ] && [ "$("$valid" sparse 2> /dev/null)" != 1 ]; then
 		sparse=$(fetch_program sparse 'lib.*' sparse)
 		[ "$("$valid" "$sparse")" = 1 ] ||
-			die "no sparse to be had that reads this kernel" -- "mend scripts/lib/programs.sh"
+			die "no available sparse can read this kernel" -- "fix scripts/lib/programs.sh"
 	fi
 	echo "$sparse"
 }

@@ -13,7 +13,7 @@ toolstack_options() {
 	# PVH domUs are unreliable under emulation.
 	[ "$DOM0" = pv ] || usage_error "$1 needs a PV kernel: no --pvh, no --kernel debug"
 	[ -z "$KUNIT$([ "$1" = --clients ] || echo "${ONLY[*]}")$SHELL_GUEST${JOB[*]}" ] ||
-		usage_error "$1 has a list of its own of what to run"
+		usage_error "$1 chooses itself what to run"
 	DOMU_MEMORY=$((MEMORY / 8))
 	MEMORY=$((MEMORY + 512))
 }
@@ -56,7 +56,7 @@ gather_toolstack() {
 	mkdir -p "$dir/bin" "$dir/lib"
 	for file in $TOOLSTACK; do
 		[ -e "$bin/$file" ] ||
-			die "xen-utils-$2 has no $file" -- "mend scripts/lib/toolstack.sh"
+			die "xen-utils-$2 has no $file" -- "fix scripts/lib/toolstack.sh"
 		cp "$bin/$file" "$dir/bin/"
 	done
 	for file in $TOOLSTACK_MORE; do
@@ -80,7 +80,7 @@ gather_libraries() {
 		"$loader" --library-path "$(printf '%s:' "$dir"/root/{usr/,}lib/x86_64-linux-gnu)" --list "$file"
 	done > "$dir/ldd"
 	lost=$(awk '/not found/ { print $1 }' "$dir/ldd" | sort -u | tr '\n' ' ')
-	[ -z "$lost" ] || die "$(ls "$dir/bin") need $lost" -- "mend scripts/lib/toolstack.sh"
+	[ -z "$lost" ] || die "$(ls "$dir/bin") need $lost" -- "fix scripts/lib/toolstack.sh"
 	awk '$2 == "=>" { print $3 }' "$dir/ldd" | sort -u |
 		while read -r file; do cp -L "$file" "$dir/lib/"; done
 	cp "$loader" "$dir/lib/"
@@ -99,7 +99,7 @@ fetch_device_model() {
 	# The one of its data that it reads without a screen.
 	cp "$dir"/root/usr/share/qemu/keymaps/en-us "$dir/share/keymaps/"
 	cp "$dir"/root/usr/libexec/xen-qemu-system-i386 "$dir/bin/" ||
-		die "qemu-system-xen has no xen-qemu-system-i386" -- "mend scripts/lib/toolstack.sh"
+		die "qemu-system-xen has no xen-qemu-system-i386" -- "fix scripts/lib/toolstack.sh"
 	gather_libraries "$dir"
 	"$dir/lib/ld-linux-x86-64.so.2" --library-path "$dir/lib" "$dir/bin/xen-qemu-system-i386" \
 		--version > "$dir/version.new"

@@ -121,7 +121,7 @@ backport() {
 		die "the backport does not know these allocations" -- "adapt backport() in scripts/series/edits.sh"
 	sed -i '/= add_wait_queue_priority_exclusive(queue,$/{ N; s/= .*(queue,[[:space:]]*/= add_first_waiter(queue, /; }' drivers/xen/evtchn/eventfd.c
 	awk -v helper="$TOP/scripts/series/backport-wait.c" '
-	     /^\/\* Whoever else wants to be first/ { while ((getline line < helper) > 0) print line }
+	     /^\/\* Fails if another waiter that takes every write/ { while ((getline line < helper) > 0) print line }
 	     { print }' drivers/xen/evtchn/eventfd.c > "$WORK/eventfd.c"
 	cat "$WORK/eventfd.c" > drivers/xen/evtchn/eventfd.c
 	[ "$(grep -c 'add_first_waiter(' drivers/xen/evtchn/eventfd.c)" = 2 ] ||

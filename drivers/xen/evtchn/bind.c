@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Bindings: ports and irqs of open files, and all that is said to Xen.
+ * Bindings: ports and irqs of open files, and all hypercalls.
  */
 #include <linux/atomic.h>
 #include <linux/bits.h>
@@ -25,7 +25,7 @@
 enum {
 	UEVTCHN_MASKED	= BIT(0), /* set: interrupt; cleared: write(), reads */
 	UEVTCHN_MISSED	= BIT(1), /* set: interrupt; cleared: write(), reads */
-	UEVTCHN_CLOSING	= BIT(2), /* set when the irq goes; never cleared */
+	UEVTCHN_CLOSING	= BIT(2), /* set: irq is released; never cleared */
 };
 
 /**
@@ -36,12 +36,12 @@ enum {
  * @port:	local port number; constant
  * @restores:	xen_evtchn_restores when the port was bound; constant. The port
  *		is lost if there was a restore since
- * @irq:	what the event core gave; constant until the port is lost. After
- *		that -1, under @file->bind_lock, once the irq was given back
+ * @irq:	the irq; constant until the port is lost. After that, set to -1
+ *		under @file->bind_lock when the irq is released
  * @is_static:	BIND_STATIC has bound the port; constant
- * @sink:	the eventfd that gets the port's events, or NULL: the ring does.
+ * @sink:	the eventfd that gets the port's events; NULL if the ring does.
  *		Changed under @file->lock, while the handler cannot run, or when
- *		nobody finds the binding any more
+ *		nobody can find the binding any more
  * @notifyfd:	the eventfd whose writes notify the port, or NULL; changed under
  *		@file->bind_lock
  */
@@ -72,7 +72,7 @@ static struct hlist_head *list_of(struct uevtchn_file *file, evtchn_port_t port)
 }
 
 /*
- * Looks a port of @file up, as it is now or as it was before a restore. The
+ * Looks up a port of @file or, if @lost, one that was lost in a restore. The
  * caller holds one of the two locks as long as it uses the result.
  */
 static struct uevtchn_binding *find_binding(struct uevtchn_file *file,
@@ -93,7 +93,7 @@ static struct uevtchn_binding *find_binding(struct uevtchn_file *file,
 	return NULL;
 }
 
-/* Makes the lists short enough for @bindings; those in use are moved. */
+/* Makes the table large enough for @bindings, and moves the present ones. */
 static int reserve_table(struct uevtchn_file *file, unsigned int bindings)
 {
 	unsigned int i, old_size = file->table_size;
@@ -123,7 +123,7 @@ static int reserve_table(struct uevtchn_file *file, unsigned int bindings)
 	return 0;
 }
 
-/* When this returns, NOTIFY and write() are not in @binding any more. */
+/* When this returns, NOTIFY and write() do not use @binding any more. */
 static void remove_binding(struct uevtchn_binding *binding)
 {
 	write_lock(&binding->file->lock);
@@ -145,13 +145,13 @@ static __always_inline void deliver_quietly(struct uevtchn_binding *binding)
 		uevtchn_ring_push(&binding->file->ring, binding->port);
 }
 
-/* Apart from deliver_event(), which needs no more registers than without it. */
+/* Out of line, so that deliver_event() needs no more registers for it. */
 static noinline void deliver_and_trace(struct uevtchn_binding *binding)
 {
-	/* First, as the port may be enabled as soon as it was delivered. */
+	/* Traced first, as the port may be enabled after the delivery. */
 	trace(binding, UEVTCHN_TRACE_EVENT);
 	deliver_quietly(binding);
-	/* From the overflow to the reset nobody reads what is pushed. */
+	/* What is pushed between an overflow and the reset is never read. */
 	if (!binding->sink && READ_ONCE(binding->file->ring.overflow))
 		trace(binding, UEVTCHN_TRACE_OVERFLOW);
 }
@@ -170,7 +170,7 @@ static irqreturn_t uevtchn_interrupt(int irq, void *data)
 	int new, old = atomic_read(&binding->state);
 
 	do {
-		/* With DEBUG_SHIRQ, free_irq() makes one more call itself. */
+		/* With DEBUG_SHIRQ, free_irq() calls the handler once more. */
 		if (old & UEVTCHN_CLOSING)
 			return IRQ_HANDLED;
 		new = old | (old & UEVTCHN_MASKED ? UEVTCHN_MISSED :
@@ -186,27 +186,27 @@ static irqreturn_t uevtchn_interrupt(int irq, void *data)
 }
 
 /*
- * Gives the irq back, and with its last reference the port. All of it is done
- * by irq: after a restore, the number of the port may be somebody else's.
+ * Releases the irq, and with its last reference the port. Everything is done by
+ * irq: after a restore, the port number may belong to somebody else.
  */
 static void release_irq(struct uevtchn_binding *binding)
 {
 	int state = atomic_fetch_or(UEVTCHN_CLOSING, &binding->state);
 
-	/* Nobody may notify, or send an EOI, by an irq that is somebody else's. */
+	/* First, so that no eventfd uses the irq when it is somebody else's. */
 	uevtchn_notifyfd_clear(&binding->notifyfd);
 	uevtchn_sink_detach(binding->sink);
 	/* Waits for the handler. */
 	free_irq(binding->irq, binding);
-	/* After the port's last event, and before its next owner's bind. */
+	/* Trace after the port's last event, before its next owner's bind. */
 	trace(binding, is_lost(binding) ? UEVTCHN_TRACE_LOST :
 					  UEVTCHN_TRACE_UNBIND);
 	uevtchn_sink_free(binding->sink);
 	binding->sink = NULL;
 	/*
-	 * Another handler of the irq may wait for the EOI that write() owed. If
-	 * there is none, the irq is shut down, and an event that waited in Xen
-	 * for this EOI, on a static port, is kept for the next owner.
+	 * Another handler of the irq may wait for the EOI that write() has not
+	 * sent. Without such a handler, the irq is shut down by now, and if a
+	 * static port has an event waiting for the EOI, the next owner gets it.
 	 */
 	if (state & UEVTCHN_MASKED)
 		xen_irq_lateeoi(binding->irq, 0);
@@ -214,9 +214,9 @@ static void release_irq(struct uevtchn_binding *binding)
 }
 
 /*
- * Gives the irqs of lost bindings back, and takes their events out of the ring,
- * which has room for those of new ones. What remains of such a binding is the
- * number, so that UNBIND knows that it was the file's.
+ * Releases the irqs of lost bindings, and withdraws their events, as the ring
+ * has slots for new bindings instead. The bindings themselves remain, so that
+ * UNBIND knows that the ports were the file's.
  */
 static void release_lost_irqs(struct uevtchn_file *file)
 {
@@ -239,21 +239,21 @@ static void release_lost_irqs(struct uevtchn_file *file)
 	file->restores = xen_evtchn_restores;
 }
 
-/* Makes or checks the port of @req, and maps it to an irq: that, or an error. */
+/* Makes or checks the port of @req and maps it. Returns its irq or an error. */
 static int make_port(struct uevtchn_request *req, bool is_static)
 {
 	int irq, rc = HYPERVISOR_event_channel_op(req->op, &req->arg);
 	u32 kind = req->arg.status.status; /* if static */
 
-	/* Some releases of Xen do not tell the state of Xen's own ports. */
+	/* Some releases of Xen refuse to report on Xen's own ports. */
 	if (rc)
 		return is_static && rc == -EACCES ? -EBUSY : rc;
 	if (is_static) {
 		if (kind == EVTCHNSTAT_closed)
 			return -ENOENT;
 		/*
-		 * Ports of other kinds are the kernel's, and so is xenstore's,
-		 * even while they are not mapped.
+		 * Ports of other kinds belong to the kernel, and so does that
+		 * of xenstore, even while they are not mapped.
 		 */
 		if ((kind != EVTCHNSTAT_unbound &&
 		     kind != EVTCHNSTAT_interdomain) ||
@@ -263,9 +263,9 @@ static int make_port(struct uevtchn_request *req, bool is_static)
 
 	irq = bind_evtchn_to_irq_owned(*req->port, is_static);
 	/*
-	 * A new port that is mapped already was closed behind the back of its
-	 * owner, who will close it again. Or BIND_STATIC was faster than we:
-	 * then it is static from here on, and nobody closes it.
+	 * -EBUSY for a new port: its number is mapped by a former owner, behind
+	 * whose back it was closed, and who will close it. Or BIND_STATIC took
+	 * the new port first: then it is static, and is never closed.
 	 */
 	if (irq < 0 && irq != -EBUSY && !is_static)
 		xen_evtchn_close(*req->port);
@@ -282,8 +282,8 @@ static int add_binding(struct uevtchn_file *file, struct uevtchn_request *req)
 	lockdep_assert_held(&file->bind_lock);
 
 	/*
-	 * This is for every command that binds, and also for those that were
-	 * under way when RESTRICT_DOMID took the lock.
+	 * Every command that binds is checked here, also one that was under way
+	 * when RESTRICT_DOMID took the lock.
 	 */
 	if (file->restrict_domid != UEVTCHN_UNRESTRICTED &&
 	    file->restrict_domid != req->allowed_to)
@@ -296,7 +296,7 @@ static int add_binding(struct uevtchn_file *file, struct uevtchn_request *req)
 	binding = kzalloc_obj(*binding, GFP_KERNEL_ACCOUNT);
 	if (!binding)
 		return -ENOMEM;
-	/* Room that is not needed in the end does no harm. */
+	/* If the bind fails later, the unused room does no harm. */
 	rc = uevtchn_ring_reserve(&file->ring, file->nr_bindings + 1) ?:
 	     reserve_table(file, file->nr_bindings + 1);
 	if (rc)
@@ -311,7 +311,7 @@ static int add_binding(struct uevtchn_file *file, struct uevtchn_request *req)
 	binding->restores = xen_evtchn_restores;
 	trace(binding, UEVTCHN_TRACE_BIND);
 
-	/* Before the first event, so that whoever reads it can write it. */
+	/* Before the first event, so that its reader can write the port. */
 	write_lock(&file->lock);
 	hlist_add_head(&binding->node, list_of(file, binding->port));
 	write_unlock(&file->lock);
@@ -345,12 +345,12 @@ void uevtchn_init(struct uevtchn_file *file)
 
 /**
  * uevtchn_bind() - make a port, or take a static one, for a file
- * @file: who gets the port
- * @req: which port; the number is in it afterwards
+ * @file: the new owner
+ * @req: the request, into which the port's number is put
  *
- * When this fails, a port that it made is closed exactly once, unless somebody
- * else has it mapped, a static one not at all, and nothing is left bound. When
- * it succeeds, the port goes with the last reference to its irq, and a static
+ * On failure nothing is left bound. A port that was made is closed exactly
+ * once, unless somebody else has it mapped; a static port is not closed. On
+ * success the port is closed with the last reference to its irq, and a static
  * one never.
  *
  * Context: process, may sleep.
@@ -376,11 +376,11 @@ int uevtchn_bind(struct uevtchn_file *file, struct uevtchn_request *req)
  * @port: the port
  *
  * Xen closes the port, unless it is static or another part of the kernel has
- * a reference to it. Its entry in the ring goes, too.
+ * a reference to it. Its entry in the ring is withdrawn, too.
  *
  * Context: process, may sleep.
- * Return: 0; if @file does not have @port, -EINVAL for a number beyond those
- * that the event core has now, and otherwise -ENOTCONN; -EINTR.
+ * Return: 0; if @file does not have @port, -EINVAL for a number that the event
+ * core has no room for at present, and otherwise -ENOTCONN; -EINTR.
  */
 int uevtchn_unbind(struct uevtchn_file *file, evtchn_port_t port)
 {
@@ -399,7 +399,7 @@ int uevtchn_unbind(struct uevtchn_file *file, evtchn_port_t port)
 			release_irq(binding);
 			file->nr_bindings--;
 		}
-		/* Last: the handler may have pushed it until now. */
+		/* Last, as the handler may have pushed the port until now. */
 		uevtchn_ring_withdraw(&file->ring, port);
 		kfree(binding);
 	} else {
@@ -437,7 +437,7 @@ int uevtchn_restrict(struct uevtchn_file *file, domid_t domid)
 }
 
 /**
- * uevtchn_release() - give up every port of a file, and its memory
+ * uevtchn_release() - give up every port of a file, and free its memory
  * @file: the file; nobody else uses it any more
  *
  * Context: process, may sleep.
@@ -465,7 +465,7 @@ void uevtchn_release(struct uevtchn_file *file)
  * @file: the port's owner
  * @port: the port
  *
- * What Xen says of the send is not reported: user ABI.
+ * An error of Xen is not reported: user ABI.
  *
  * Context: process; does not sleep.
  * Return: 0; -ENOTCONN if @file does not have @port, or lost it in a restore.
@@ -488,9 +488,9 @@ int uevtchn_notify(struct uevtchn_file *file, evtchn_port_t port)
 }
 
 /*
- * The eventfd of @binding was read: the port is enabled, as by write(). What was
- * missed is forgotten, for the reader looks now. It must not be delivered here: a
- * waiter of an eventfd cannot signal one.
+ * The eventfd of @binding was read: enable the port, as write() does. A missed
+ * event is dropped, as the reader looks for work now. It must not be delivered
+ * here: a waiter of an eventfd cannot signal one.
  */
 static void sink_was_read(struct uevtchn_binding *binding)
 {
@@ -506,7 +506,7 @@ static void sink_was_read(struct uevtchn_binding *binding)
 	xen_irq_lateeoi(binding->irq, 0);
 }
 
-/* Whether a read of @sink would mean another port of the file, too. */
+/* Whether @sink collides with that of another port of the file. */
 static bool is_taken(struct uevtchn_binding *binding, struct uevtchn_sink *sink)
 {
 	struct uevtchn_file *file = binding->file;
@@ -526,7 +526,7 @@ static bool is_taken(struct uevtchn_binding *binding, struct uevtchn_sink *sink)
 	return false;
 }
 
-/* From here on events go to @sink, or to the ring; so does one that waits. */
+/* Sends events to @sink, or to the ring; moves one that was not answered. */
 static void switch_sink(struct uevtchn_binding *binding,
 			struct uevtchn_sink *sink)
 {
@@ -539,23 +539,23 @@ static void switch_sink(struct uevtchn_binding *binding,
 	if (!old && !sink)
 		return;
 	uevtchn_sink_detach(old);
-	/* Waits for the handler, and write() delivers under the lock. */
+	/* Waits for the handler. The lock keeps out write(), which delivers. */
 	disable_irq(binding->irq);
 	write_lock(&file->lock);
 	binding->sink = sink;
 	uevtchn_ring_withdraw(&file->ring, binding->port);
 	masked = atomic_read(&binding->state) & UEVTCHN_MASKED;
 	if (masked) {
-		/* It may have been read before, and be written now. */
+		/* The event may have been read, and a write() may follow. */
 		if (!sink)
 			atomic_or(UEVTCHN_LOOK, &file->features);
 		deliver_event(binding);
 	}
 	write_unlock(&file->lock);
-	/* It may have been read already, when nobody here heard of reads. */
+	/* The eventfd may have been read before its reads were watched. */
 	if (sink && !uevtchn_sink_attach(sink) && masked)
 		uevtchn_enable(file, &binding->port, 1);
-	/* From here on it is signalled again. */
+	/* From here on, events are delivered again. */
 	enable_irq(binding->irq);
 	uevtchn_sink_free(old);
 }
@@ -564,13 +564,13 @@ static void switch_sink(struct uevtchn_binding *binding,
  * uevtchn_set_eventfd() - let an eventfd get the events of a port
  * @file: the port's owner
  * @port: the port
- * @fd: the eventfd; -1: from now on the ring
+ * @fd: the eventfd, or -1 for the ring
  * @read_enables: a read of the eventfd enables the port
  *
  * Context: process, may sleep.
  * Return: 0; -ENOTCONN if @file does not have @port, or lost it in a restore;
- * the errors of uevtchn_sink_make(); -EBUSY if a read of the eventfd would mean
- * another port of @file, too; -EINTR.
+ * the errors of uevtchn_sink_make(); -EBUSY if another port of @file has the
+ * eventfd, and a read of it enables one of the two; -EINTR.
  */
 int uevtchn_set_eventfd(struct uevtchn_file *file, evtchn_port_t port, int fd,
 			bool read_enables)
@@ -604,7 +604,7 @@ int uevtchn_set_eventfd(struct uevtchn_file *file, evtchn_port_t port, int fd,
  * uevtchn_set_notifyfd() - let writes to an eventfd notify a port
  * @file: the port's owner
  * @port: the port
- * @fd: the eventfd; -1: from now on none
+ * @fd: the eventfd, or -1 for none
  *
  * Context: process, may sleep.
  * Return: 0; -ENOTCONN if @file does not have @port, or lost it in a restore;
@@ -630,10 +630,10 @@ int uevtchn_set_notifyfd(struct uevtchn_file *file, evtchn_port_t port, int fd)
 }
 
 /**
- * uevtchn_status() - what a port is at this moment
+ * uevtchn_status() - get the present state of a port
  * @file: the port's owner
  * @port: the port
- * @status: where to put it
+ * @status: filled in with the state
  *
  * Context: process; does not sleep.
  * Return: 0; -ENOTCONN if @file does not have @port; Xen's error.
@@ -668,9 +668,9 @@ int uevtchn_status(struct uevtchn_file *file, evtchn_port_t port,
 }
 
 /**
- * uevtchn_show() - a line for each port of a file
+ * uevtchn_show() - print a line for each port of a file
  * @file: the file
- * @m: where to
+ * @m: where to print
  *
  * Context: process, may sleep. A fatal signal makes it print nothing.
  */
@@ -704,7 +704,7 @@ void uevtchn_show(struct uevtchn_file *file, struct seq_file *m)
 	mutex_unlock(&file->bind_lock);
 }
 
-/* Compiled twice: files of which nobody has to look pay nothing for it. */
+/* Compiled twice, so that files without UEVTCHN_LOOK pay nothing for it. */
 static __always_inline void
 enable_ports(struct uevtchn_file *file, const evtchn_port_t *ports,
 	     unsigned int nr, const bool look)
@@ -722,7 +722,7 @@ enable_ports(struct uevtchn_file *file, const evtchn_port_t *ports,
 
 		old = atomic_read(&binding->state);
 		do {
-			/* A missed event is due now, and masks the port. */
+			/* A missed event is delivered, and masks the port. */
 			new = old & UEVTCHN_MISSED ? UEVTCHN_MASKED : 0;
 		} while ((old & UEVTCHN_MASKED) &&
 			 !atomic_try_cmpxchg(&binding->state, &old, new));
@@ -730,7 +730,7 @@ enable_ports(struct uevtchn_file *file, const evtchn_port_t *ports,
 			continue;
 
 		trace(binding, UEVTCHN_TRACE_ENABLE);
-		/* Before the push, after which another write() may send one. */
+		/* Before the delivery, after which write() may send another. */
 		xen_irq_lateeoi(binding->irq, 0);
 		if (unlikely(old & UEVTCHN_MISSED))
 			deliver_event(binding);
@@ -740,9 +740,9 @@ enable_ports(struct uevtchn_file *file, const evtchn_port_t *ports,
 /**
  * uevtchn_enable() - let the next events of some ports through
  * @file: the ports' owner
- * @ports: the ports; nothing happens to one that @file does not have or that
- *	is enabled, or, with UEVTCHN_LOOK, is in the ring
- * @nr: how many; UNBIND waits for all of them
+ * @ports: the ports; ignored are those that @file does not have, that are
+ *	enabled or, with UEVTCHN_LOOK, that are in the ring
+ * @nr: the number of ports; UNBIND waits until all are done
  *
  * Context: process; does not sleep.
  */

@@ -24,9 +24,9 @@
 #include "evtchn.h"
 
 /*
- * Ports that read() and write() hold on the stack. It saves an allocation, and
- * longer reads are copied in such pieces. For read() it is fewer, because the
- * compiler may be told to clear all of it before each call.
+ * How many ports read() and write() keep on the stack. This saves an
+ * allocation; longer reads are copied in pieces of this size. read() keeps
+ * fewer, because the compiler may be told to clear the array in each call.
  */
 #define UEVTCHN_READ_PORTS	8
 #define UEVTCHN_WRITE_PORTS	32
@@ -38,9 +38,9 @@ static size_t round_count(size_t count)
 }
 
 /*
- * What is read goes to a buffer, or to an iterator if there is one. Each of the two
- * is compiled by itself, so that read() and write(), which are called for each event,
- * need not set an iterator up.
+ * Ports are copied to or from the iterator if there is one, else the buffer.
+ * The two cases are compiled separately, so that read() and write(), which are
+ * called for each event, need not set up an iterator.
  */
 static __always_inline bool copy_out(const evtchn_port_t *ports, size_t size,
 				     char __user *buf, struct iov_iter *to)
@@ -57,7 +57,7 @@ static __always_inline bool copy_in(evtchn_port_t *ports, size_t size,
 		      !copy_from_user(ports, buf, size);
 }
 
-/* At most one piece, as a port that is enabled may be pushed again at once. */
+/* Reads one piece at most, as an enabled port may be pushed again at once. */
 static noinline ssize_t read_and_enable(struct uevtchn_file *file,
 					char __user *buf, struct iov_iter *to,
 					size_t count, bool nonblock)
@@ -72,7 +72,7 @@ static noinline ssize_t read_and_enable(struct uevtchn_file *file,
 	if (n < 0)
 		return n;
 	done = copy_out(ports, n * sizeof(*ports), buf, to);
-	/* Before they are enabled: there is one slot for each port. */
+	/* Before the ports are enabled, as the ring has one slot for each. */
 	uevtchn_ring_end(&file->ring, done);
 	if (!done)
 		return -EFAULT;
@@ -116,7 +116,7 @@ take_events(struct uevtchn_file *file, char __user *buf, struct iov_iter *to,
 				      min((count - done) / sizeof(*ports),
 					  ARRAY_SIZE(ports)));
 	}
-	/* All that were copied, or none of them. */
+	/* Takes out all ports that were copied or, after a fault, none. */
 	uevtchn_ring_end(&file->ring, done > 0);
 
 	return done;
@@ -194,7 +194,7 @@ static __poll_t uevtchn_poll(struct file *filp, poll_table *wait)
 
 	poll_wait(filp, &file->ring.wait, wait);
 
-	/* As in eventfd_poll(): what comes after this look wakes us. */
+	/* As in eventfd_poll(): an event after this check wakes us. */
 	if (READ_ONCE(file->ring.overflow))
 		return EPOLLERR;
 
@@ -218,7 +218,7 @@ static int uevtchn_open(struct inode *inode, struct file *filp)
 		return -ENOMEM;
 
 	uevtchn_init(file);
-	/* It becomes a folder in /proc/irq: nothing may break the path. */
+	/* The name becomes a directory in /proc/irq: keep the path valid. */
 	memcpy(file->name, UEVTCHN_NAME, strlen(UEVTCHN_NAME));
 	c = file->name + strlen(UEVTCHN_NAME);
 	strscpy(c, current->comm, TASK_COMM_LEN);
@@ -246,7 +246,7 @@ static void uevtchn_show_fdinfo(struct seq_file *m, struct file *filp)
 	struct uevtchn_ring *ring = &file->ring;
 	domid_t domid = READ_ONCE(file->restrict_domid);
 
-	/* data_race(): for people; bind may be half way. */
+	/* data_race(): the number only informs; a bind may be under way. */
 	seq_printf(m, "evtchn-ports:\t%u\n", data_race(file->nr_bindings));
 	spin_lock_irq(&ring->wait.lock);
 	seq_printf(m, "evtchn-ring:\t%u/%u%s\n", ring->used, ring->size,

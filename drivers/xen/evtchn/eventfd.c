@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Eventfds that stand for a port.
+ * Eventfds that are tied to a port.
  *
- * Their waiters are called with the lock of the eventfd's wait queue held and
- * interrupts off. Taking a waiter out of the queue takes the same lock: after
- * that, it is not called any more.
+ * The waiters here are called with the lock of the eventfd's wait queue held
+ * and interrupts off. Removing a waiter from the queue takes the same lock:
+ * after that, it is not called any more.
  */
 #include <linux/err.h>
 #include <linux/eventfd.h>
@@ -20,13 +20,13 @@
 /**
  * struct uevtchn_notifyfd - an eventfd whose writes notify a port
  * @wait:	in @queue from add_notifyfd() on
- * @queue:	the eventfd's waiters
- * @ctx:	the eventfd; that its descriptors are closed means nothing here
- * @poll:	brings vfs_poll() to add_notifyfd()
- * @irq:	the port's. After a restore the event core sends nothing by it, where
- *		the port's number may be somebody else's; threads of the kernel
- *		write eventfds even while programs are frozen
- * @error:	what add_notifyfd() says
+ * @queue:	the eventfd's wait queue
+ * @ctx:	the eventfd, also after all its descriptors are closed
+ * @poll:	makes vfs_poll() call add_notifyfd()
+ * @irq:	the port's irq. After a restore the event core sends nothing by
+ *		it, but the port number may belong to somebody else; kernel
+ *		threads may write to eventfds even while programs are frozen
+ * @error:	the result of add_notifyfd()
  */
 struct uevtchn_notifyfd {
 	wait_queue_entry_t wait;
@@ -37,7 +37,7 @@ struct uevtchn_notifyfd {
 	int error;
 };
 
-/* Takes what is in the eventfd, which may be nothing: write() of 0 wakes, too. */
+/* Empties the eventfd. Its count may be 0, as a write() of 0 wakes, too. */
 static void forward(struct uevtchn_notifyfd *notifyfd)
 {
 	u64 count;
@@ -60,7 +60,7 @@ static int wake_notifyfd(wait_queue_entry_t *wait, unsigned int mode, int sync,
 	return 1;
 }
 
-/* Whoever else wants to be first, such as KVM, takes all that is written, too. */
+/* Fails if another waiter that takes every write is first, such as KVM's. */
 static void add_notifyfd(struct file *eventfd, wait_queue_head_t *queue,
 			 poll_table *poll)
 {
@@ -92,7 +92,7 @@ static struct uevtchn_notifyfd *make_notifyfd(struct file *eventfd,
 		kfree(notifyfd);
 		return ERR_PTR(error);
 	}
-	/* What was written before. */
+	/* Forward what was written before. */
 	spin_lock_irq(&notifyfd->queue->lock);
 	forward(notifyfd);
 	spin_unlock_irq(&notifyfd->queue->lock);
@@ -101,8 +101,9 @@ static struct uevtchn_notifyfd *make_notifyfd(struct file *eventfd,
 }
 
 /**
- * uevtchn_notifyfd_clear() - end what uevtchn_notifyfd_set() began
- * @slot: the port's; whoever has the port holds file->bind_lock, or is alone
+ * uevtchn_notifyfd_clear() - stop an eventfd from notifying a port
+ * @slot: the port's notifyfd, under file->bind_lock, or with no other user of
+ *	the file
  *
  * When this returns, no write notifies the port any more. What is written then
  * stays in the eventfd.
@@ -123,14 +124,14 @@ void uevtchn_notifyfd_clear(struct uevtchn_notifyfd **slot)
 
 /**
  * uevtchn_notifyfd_set() - let writes to an eventfd notify a port
- * @slot: the port's, under file->bind_lock; an eventfd that is there is replaced
+ * @slot: the port's notifyfd, under file->bind_lock; an earlier one is replaced
  * @fd: the eventfd
- * @irq: the port's
+ * @irq: the port's irq
  *
  * Context: process, may sleep.
- * Return: 0; or an error, and all is as it was: -EBADF if there is no such
- * descriptor, -EINVAL if it is not an eventfd, -EBUSY if somebody else takes all
- * that is written to it, -ENOMEM.
+ * Return: 0; or an error, and nothing is changed: -EBADF if there is no such
+ * descriptor, -EINVAL if it is not an eventfd, -EBUSY if another waiter takes
+ * all that is written to it, -ENOMEM.
  */
 int uevtchn_notifyfd_set(struct uevtchn_notifyfd **slot, int fd, int irq)
 {
@@ -162,12 +163,12 @@ int uevtchn_notifyfd_set(struct uevtchn_notifyfd **slot, int fd, int irq)
 /**
  * struct uevtchn_sink - an eventfd that gets the events of a port
  * @wait:	in @queue between uevtchn_sink_attach() and uevtchn_sink_detach()
- * @queue:	the eventfd's waiters; NULL before and after
+ * @queue:	the eventfd's wait queue; NULL before and after
  * @ctx:	the eventfd
  * @eventfd:	its open file, until uevtchn_sink_attach()
- * @poll:	brings vfs_poll() to add_sink()
- * @was_read:	called when the eventfd was read; NULL if that means nothing
- * @binding:	with this
+ * @poll:	makes vfs_poll() call add_sink()
+ * @was_read:	called when the eventfd was read; NULL if reads enable nothing
+ * @binding:	argument of @was_read
  */
 struct uevtchn_sink {
 	wait_queue_entry_t wait;
@@ -179,7 +180,7 @@ struct uevtchn_sink {
 	struct uevtchn_binding *binding;
 };
 
-/* What the kernel takes out by eventfd_ctx_do_read() does not wake so. */
+/* A read by the kernel, eventfd_ctx_do_read(), does not wake with EPOLLOUT. */
 static int wake_sink(wait_queue_entry_t *wait, unsigned int mode, int sync,
 		     void *key)
 {
@@ -203,13 +204,13 @@ static void add_sink(struct file *eventfd, wait_queue_head_t *queue,
 /**
  * uevtchn_sink_make() - prepare an eventfd for the events of a port
  * @fd: the eventfd
- * @was_read: what is called when a program has read it, with the lock of its
+ * @was_read: called when a program has read the eventfd, with the lock of its
  *	wait queue held; or NULL
  * @binding: the port
  *
  * Context: process, may sleep.
- * Return: what uevtchn_sink_free() frees; or -EBADF, -EINVAL if it is not an
- * eventfd, -ENOMEM.
+ * Return: the sink, which uevtchn_sink_free() frees; or -EBADF, -EINVAL if @fd
+ * is not an eventfd, -ENOMEM.
  */
 struct uevtchn_sink *
 uevtchn_sink_make(int fd, void (*was_read)(struct uevtchn_binding *binding),
@@ -237,8 +238,8 @@ uevtchn_sink_make(int fd, void (*was_read)(struct uevtchn_binding *binding),
 }
 
 /**
- * uevtchn_sink_signal() - add 1 to the eventfd, and wake who waits for it
- * @sink: what uevtchn_sink_make() returned
+ * uevtchn_sink_signal() - add 1 to the eventfd, and wake its waiters
+ * @sink: the sink
  *
  * Context: any but NMI; not from a waiter of an eventfd.
  */
@@ -248,13 +249,13 @@ void uevtchn_sink_signal(struct uevtchn_sink *sink)
 }
 
 /**
- * uevtchn_sink_collides() - whether two sinks may not be of one file
+ * uevtchn_sink_collides() - whether one file must not have two sinks
  * @one: a sink
  * @other: another one
  *
- * A read of an eventfd must mean one port.
+ * An eventfd whose read enables a port must belong to this port alone.
  *
- * Return: true if both are the same eventfd, and reads of it mean something.
+ * Return: true if both have the same eventfd, and a read of it enables a port.
  */
 bool uevtchn_sink_collides(const struct uevtchn_sink *one,
 			   const struct uevtchn_sink *other)
@@ -263,11 +264,11 @@ bool uevtchn_sink_collides(const struct uevtchn_sink *one,
 }
 
 /**
- * uevtchn_sink_attach() - hear of reads from now on, if they mean something
- * @sink: the sink, of which this is called once
+ * uevtchn_sink_attach() - watch the eventfd for reads, if they enable the port
+ * @sink: the sink; to be called once for each
  *
  * Context: process, may sleep.
- * Return: false if reads mean something, and there is nothing to read.
+ * Return: false if reads enable the port, and there is nothing to read.
  */
 bool uevtchn_sink_attach(struct uevtchn_sink *sink)
 {
@@ -282,7 +283,7 @@ bool uevtchn_sink_attach(struct uevtchn_sink *sink)
 }
 
 /**
- * uevtchn_sink_detach() - hear of no read any more
+ * uevtchn_sink_detach() - stop watching the eventfd for reads
  * @sink: the sink, or NULL
  *
  * Context: process, may sleep.

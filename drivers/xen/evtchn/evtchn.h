@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * /dev/xen/evtchn: Xen event channels for user space. The parts of the driver,
- * and what holds for all of them.
+ * /dev/xen/evtchn: Xen event channels for user space. What all parts of the
+ * driver share: the states of a binding, the lock order and the structures.
  */
 
 /**
@@ -18,8 +18,8 @@
  *	core.c	the module, the device and its file operations
  *	ioctl.c	user structures, and what a restricted file may do
  *	bind.c	bindings: ports, irqs, EOIs and hypercalls
- *	eventfd.c	eventfds that stand for a port
- *	ring.c	a queue of numbers, and who waits for it
+ *	eventfd.c	eventfds that are tied to a port
+ *	ring.c	the queue of port numbers, and its waiters
  *	trace.c	the trace event
  */
 
@@ -36,32 +36,33 @@
  *	                                                 |
  *	              write(): EOI, and pushed again <---'
  *
- *	any of these ---- the irq is given back ----> closing
+ *	any of these ---- the irq is released ----> closing
  *
  * In state "masked", the port was pushed, and its next event waits in Xen until
  * write().
  *
- * In state "missed", the handler was called though nobody had written the port:
- * the irq core replays an interrupt that came while the handler ran on another
- * CPU, and whoever shares the irq may send an EOI. The event must not be lost,
- * and a second entry of the port would not fit into the ring. So write()
- * delivers it.
+ * In state "missed", the handler was called again before the port was written:
+ * the irq core replayed an interrupt that came while the handler ran on another
+ * CPU, or another handler of the irq sent an EOI. The event must not be lost,
+ * but a second entry of the port would not fit into the ring. So write()
+ * delivers the event.
  *
- * A read() of a file whose reads enable does what write() does, for what it
- * returns. A port that has an eventfd is not pushed: the eventfd is signalled. If
- * a read of that enables the port, it does what write() does, but what was missed
- * is dropped then, as the reader looks after its read.
+ * With EVTCHN_FEATURE_READ_ENABLES, read() does what write() does, for the
+ * ports that it returns. If a port has an eventfd, its events signal the
+ * eventfd instead of entering the ring. If a read of the eventfd enables the
+ * port, it does what write() does, but drops a missed event: the reader looks
+ * for work after its read.
  *
- * An event that moves from an eventfd into the ring may have been read before, and
- * write() does nothing then while the port is in the ring (UEVTCHN_LOOK).
+ * An event that moves from an eventfd into the ring may have been read before.
+ * So write() does nothing while the port is in the ring (UEVTCHN_LOOK).
  *
  * In state "closing", the handler may still be called, and does nothing. UNBIND
- * and the last close lead there, and bind for what a restore has made useless.
+ * and the last close lead to this state, and a bind does for lost bindings.
  *
  * A restore of the domain (or a migration) makes Xen forget every port. The
  * bindings from before are lost: NOTIFY and write() do not find them any more,
- * and UNBIND does. The event core has taken the port from their irqs, so all
- * that is done by irq is harmless.
+ * but UNBIND does. The event core has taken the port from their irqs, so
+ * operations by irq are harmless.
  */
 
 /**
@@ -70,19 +71,19 @@
  * Outermost first::
  *
  *	file->bind_lock		bind, UNBIND, RESTRICT_DOMID, NOTIFYFD, EVENTFD
- *	  an eventfd's wait queue	who waits for an eventfd; also taken by
- *				interrupts, and nothing of ours under it
- *	  file->lock		NOTIFY, STATUS, write() and reads that enable for
- *				reading; UNBIND, bind and EVENTFD for writing
+ *	  an eventfd's wait queue	its waiters; also taken by interrupts.
+ *				No lock of the driver is taken under it
+ *	  file->lock		for reading: NOTIFY, STATUS, write(), reads that
+ *				enable; for writing: UNBIND, bind, EVENTFD
  *	    ring->wait.lock	the ring; also taken by interrupts
  *	    an eventfd's wait queue
  *
- * NOTIFY, STATUS and write() look a binding up and use it under file->lock. UNBIND
- * takes it out under the same lock, for writing. After that, no NOTIFY and no EOI is
- * under way which could hit the next owner of the port, to whom Xen may give the
- * number at once. On the last close nobody else is there, and what was lost in a
- * restore is not found by NOTIFY and write(). No call that sleeps is made with
- * file->lock held.
+ * NOTIFY, STATUS and write() look up a binding and use it under file->lock.
+ * UNBIND removes it under the same lock, taken for writing. After that, no
+ * NOTIFY or EOI under way can hit the next owner of the port, to which Xen may
+ * give the number at once. The last close does not need the lock, as nobody
+ * else uses the file; nor do lost bindings, as NOTIFY and write() do not find
+ * them. No function that sleeps is called with file->lock held.
  *
  * On PREEMPT_RT, a writer of file->lock waits for readers that were preempted, and
  * does not lend them its priority: there, a thread that gets no CPU within NOTIFY
@@ -109,9 +110,9 @@ struct seq_file;
 
 /**
  * struct uevtchn_ring - bounded queue of ports, oldest first
- * @wait:	sleepers in read() and poll(). Its lock guards all fields but
- *		@fasync; poll() looks at @used and @overflow without it, and
- *		uevtchn_ring_reserve(), which alone changes it, at @size
+ * @wait:	waiters of read() and poll(). Its lock guards all fields except
+ *		@fasync. @used and @overflow may be tested without it, as by
+ *		poll(), and @size by uevtchn_ring_reserve(), its only writer
  * @fasync:	receivers of SIGIO; managed by fasync_helper()
  * @slots:	the memory, @size ports; NULL while @size is 0
  * @size:	number of slots: 0, or a power of two
@@ -119,7 +120,7 @@ struct seq_file;
  * @used:	how many ports are queued
  * @peeked:	how many of these a reader is copying out. They stay queued
  *		until uevtchn_ring_end()
- * @reading:	there is such a reader, from uevtchn_ring_begin() on
+ * @reading:	a reader is between uevtchn_ring_begin() and uevtchn_ring_end()
  * @contended:	another reader found @reading set, and may sleep
  * @overflow:	a port was dropped because the ring was full; cleared by
  *		uevtchn_ring_reset() only
@@ -153,31 +154,31 @@ void uevtchn_ring_withdraw(struct uevtchn_ring *ring, evtchn_port_t port);
 void uevtchn_ring_reset(struct uevtchn_ring *ring);
 
 /**
- * uevtchn_ring_is_idle() - whether a reader would find nothing at all
+ * uevtchn_ring_is_idle() - whether there is neither a port nor an overflow
  * @ring: the ring
  *
- * It takes no lock: a push that it does not see is one that comes later.
+ * Takes no lock: a push that it does not see counts as a later one.
  *
  * Context: any.
- * Return: true if there is no port, and was no overflow.
+ * Return: true if there is neither.
  */
 static inline bool uevtchn_ring_is_idle(const struct uevtchn_ring *ring)
 {
 	return !READ_ONCE(ring->used) && !READ_ONCE(ring->overflow);
 }
 
-/* An irq action has this name, and that of the task that opened the file. */
+/* An irq action is named this, followed by the name of the opener's task. */
 #define UEVTCHN_NAME		"evtchn:"
 
-/* A file that RESTRICT_DOMID has not been called on. No domain has this id. */
+/* The restrict_domid of a file without a restriction. No domain has this id. */
 #define UEVTCHN_UNRESTRICTED	DOMID_INVALID
 
 /*
- * Of @features: a port was written although reads enable, or an event was moved
- * from an eventfd into the ring. So a port may be written that was read, and whose
- * event is queued again: from then on, whoever enables a port of the file looks
- * whether it is in the ring, where a second entry need not fit, and leaves it masked
- * for the read() of that.
+ * A flag in @features: a port was written although reads enable, or an event
+ * was moved from an eventfd into the ring. From then on, a port that is to be
+ * enabled may be in the ring already, which may have no slot for a second
+ * entry. So the ring is searched first, and a queued port stays masked until
+ * that entry is read.
  */
 #define UEVTCHN_LOOK		BIT(30)
 
@@ -185,19 +186,19 @@ static inline bool uevtchn_ring_is_idle(const struct uevtchn_ring *ring)
  * struct uevtchn_file - what an open file of the device owns
  * @ring:	events that wait for read()
  * @bind_lock:	held by bind, UNBIND, RESTRICT_DOMID, NOTIFYFD and EVENTFD
- *		from first to last, and by fdinfo
- * @lock:	guards @table, @table_size, and the @sink of bindings, which are
- *		changed with @bind_lock held, too
+ *		throughout, and by fdinfo
+ * @lock:	guards @table, @table_size, and the @sink of bindings. They are
+ *		changed with both locks held
  * @table:	the bindings, by the low bits of their ports
  * @table_size:	number of lists in @table: 0, or a power of two
  * @nr_bindings: how many bindings have an irq; the ring has no fewer slots.
  *		Under @bind_lock
- * @restores:	xen_evtchn_restores when bindings that a restore made useless
- *		last gave their irqs back. Under @bind_lock
+ * @restores:	xen_evtchn_restores when the irqs of lost bindings were last
+ *		released. Under @bind_lock
  * @restrict_domid: UEVTCHN_UNRESTRICTED, or the only domain to which
  *		BIND_INTERDOMAIN may bind. Set once, under @bind_lock
- * @features:	what FEATURES has switched on, and UEVTCHN_LOOK; nothing is
- *		switched off again
+ * @features:	the features that were switched on, and UEVTCHN_LOOK; no bit is
+ *		cleared again
  * @name:	name of the irq action; constant after open
  */
 struct uevtchn_file {
@@ -220,8 +221,8 @@ struct uevtchn_file {
  *		never closed
  * @arg:	its argument
  * @port:	where in @arg the port's number is
- * @allowed_to:	a file that RESTRICT_DOMID has restricted to this domain may
- *		have the port, too. UEVTCHN_UNRESTRICTED: no restricted file may
+ * @allowed_to:	a file that is restricted to this domain may bind the port, too.
+ *		UEVTCHN_UNRESTRICTED: no restricted file may
  */
 struct uevtchn_request {
 	unsigned int op;
@@ -236,9 +237,9 @@ struct uevtchn_request {
 };
 
 /**
- * struct uevtchn_status - what a port is
- * @xen:	what Xen says of it; closed if a restore took it
- * @irq:	its irq; 0 if a restore took the port
+ * struct uevtchn_status - the state of a port
+ * @xen:	Xen's answer; closed if the port was lost in a restore
+ * @irq:	the irq; 0 if the port was lost in a restore
  * @is_masked:	an event was delivered, and the port was not enabled since
  * @is_static:	BIND_STATIC has bound it
  * @has_eventfd: an eventfd gets its events
@@ -270,7 +271,7 @@ void uevtchn_sink_free(struct uevtchn_sink *sink);
 int uevtchn_notifyfd_set(struct uevtchn_notifyfd **slot, int fd, int irq);
 void uevtchn_notifyfd_clear(struct uevtchn_notifyfd **slot);
 #else
-/* No command makes one of these. */
+/* Without eventfds, no command makes a sink or a notifyfd. */
 static inline struct uevtchn_sink *
 uevtchn_sink_make(int fd, void (*was_read)(struct uevtchn_binding *binding),
 		  struct uevtchn_binding *binding)
@@ -304,7 +305,7 @@ static inline void uevtchn_notifyfd_clear(struct uevtchn_notifyfd **slot)
 }
 #endif
 
-/* What the trace event says; macros, so that tools read the numbers. */
+/* Values of the trace event; macros, so that its format shows the numbers. */
 #define UEVTCHN_TRACE_BIND	0
 #define UEVTCHN_TRACE_UNBIND	1
 #define UEVTCHN_TRACE_LOST	2
@@ -316,7 +317,7 @@ static inline void uevtchn_notifyfd_clear(struct uevtchn_notifyfd **slot)
 
 DECLARE_TRACEPOINT(xen_evtchn_port);
 
-/* Asked in line, so that a place costs a branch while nobody traces. */
+/* Inline, so that it costs only a branch while nobody traces. */
 static inline bool uevtchn_is_traced(void)
 {
 	return tracepoint_enabled(xen_evtchn_port);

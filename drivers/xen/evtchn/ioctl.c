@@ -15,7 +15,7 @@
 
 #include "evtchn.h"
 
-/* What the commands take. The layout is the same for 32-bit programs. */
+/* Arguments of the commands. The layout is the same for 32-bit programs. */
 union uevtchn_arg {
 	struct ioctl_evtchn_bind_virq virq;
 	struct ioctl_evtchn_bind_interdomain interdomain;
@@ -29,20 +29,20 @@ union uevtchn_arg {
 	struct ioctl_evtchn_eventfd eventfd;
 };
 
-/* Features that can be switched on, and all. */
+/* The features that can be switched on, and all features. */
 #define UEVTCHN_SWITCHES	EVTCHN_FEATURE_READ_ENABLES
 #define UEVTCHN_FEATURES						\
 	(UEVTCHN_SWITCHES | EVTCHN_FEATURE_STATUS |			\
 	 (IS_ENABLED(CONFIG_EVENTFD) ?					\
 	  EVTCHN_FEATURE_NOTIFYFD | EVTCHN_FEATURE_EVENTFD : 0))
 
-/* RESTRICT_DOMID may be under way. What binds is checked again in bind.c. */
+/* RESTRICT_DOMID may be under way. bind.c checks again when it binds. */
 static bool is_restricted(const struct uevtchn_file *file)
 {
 	return READ_ONCE(file->restrict_domid) != UEVTCHN_UNRESTRICTED;
 }
 
-/* A domain id has 16 bits; more must not name another domain. */
+/* A domain id has 16 bits. A larger number must not be cut to another id. */
 static bool is_domid(u32 domain)
 {
 	return domain == (domid_t)domain;
@@ -59,11 +59,11 @@ static long ioctl_bind(struct uevtchn_file *file, unsigned int cmd,
 		req.op = EVTCHNOP_bind_virq;
 		req.port = &req.arg.virq.port;
 		req.arg.virq.virq = arg->virq.virq;
-		/* User ABI: of a VIRQ that each vCPU has, it is vCPU 0's. */
+		/* User ABI: a per-vCPU VIRQ is bound on vCPU 0. */
 		req.arg.virq.vcpu = xen_vcpu_nr(0);
 		break;
 	case IOCTL_EVTCHN_BIND_INTERDOMAIN:
-		/* Such a number is never the one that a file is restricted to. */
+		/* No file is restricted to such a number. */
 		if (!is_domid(arg->interdomain.remote_domain))
 			return is_restricted(file) ? -EACCES : -EINVAL;
 		req.op = EVTCHNOP_bind_interdomain;
@@ -81,7 +81,7 @@ static long ioctl_bind(struct uevtchn_file *file, unsigned int cmd,
 		req.arg.unbound.remote_dom = arg->unbound.remote_domain;
 		break;
 	default: /* IOCTL_EVTCHN_BIND_STATIC */
-		/* Xen has a port 0, reserved and thus of no use to ask for. */
+		/* Port 0 is reserved by Xen, which reports it as closed. */
 		if (!arg->bind.port)
 			return -EINVAL;
 		req.op = EVTCHNOP_status;
@@ -139,7 +139,7 @@ static long ioctl_status(struct uevtchn_file *file, struct ioctl_evtchn_status *
 }
 
 /**
- * uevtchn_ioctl() - run a command of a file
+ * uevtchn_ioctl() - run a command on a file
  * @filp: the file
  * @cmd: IOCTL_EVTCHN_*
  * @addr: address of the command's structure
@@ -147,7 +147,7 @@ static long ioctl_status(struct uevtchn_file *file, struct ioctl_evtchn_status *
  * Context: process, may sleep.
  * Return: what the command returns; -ENOSYS (user ABI, not -ENOTTY) for an
  * unknown command or a wrong argument size; -EACCES if @filp is restricted and
- * may not use the command; -EFAULT; -EINVAL for a number that cannot be right.
+ * may not use the command; -EFAULT; -EINVAL for an invalid number.
  */
 long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr)
 {
@@ -155,7 +155,7 @@ long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr)
 	struct ioctl_evtchn_notify notify;
 	union uevtchn_arg arg;
 
-	/* Before all others, as it is called for each event. */
+	/* First, as it is called for each event. */
 	if (cmd == IOCTL_EVTCHN_NOTIFY) {
 		if (copy_from_user(&notify, (void __user *)addr, sizeof(notify)))
 			return -EFAULT;

@@ -3,10 +3,10 @@
  * The queue between the interrupts that push ports and the reader that takes
  * them. It knows nothing of Xen, files or user memory.
  *
- * As in an eventfd, what is queued is guarded by the lock of the wait queue. A
- * reader looks and goes to sleep under it, poll() takes it to enter the wait
- * queue before it looks, and a producer pushes and wakes under it. So a push
- * either comes before the look, and is seen, or it finds the sleeper.
+ * As in an eventfd, the lock of the wait queue guards the ring, too. A reader
+ * checks the ring and goes to sleep under the lock; poll() takes it to enter
+ * the wait queue, and then checks; a producer pushes and wakes under it. So a
+ * push either comes before the check, and is seen, or it finds the waiter.
  */
 #include <linux/errno.h>
 #include <linux/fs.h>
@@ -87,7 +87,7 @@ int uevtchn_ring_reserve(struct uevtchn_ring *ring, u32 ports)
 }
 
 /**
- * uevtchn_ring_push() - queue a port, and wake who waits for one
+ * uevtchn_ring_push() - queue a port, and wake the waiters
  * @ring: the ring
  * @port: the port's number
  *
@@ -103,7 +103,7 @@ void uevtchn_ring_push(struct uevtchn_ring *ring, evtchn_port_t port)
 	spin_lock_irqsave(&ring->wait.lock, flags);
 	if (ring->used < ring->size) {
 		*ring_slot(ring, ring->used) = port;
-		/* A reader that is copying all the others may stop there. */
+		/* A reader that is copying all others may not take this one. */
 		if (ring->used == ring->peeked)
 			events = EPOLLIN | EPOLLRDNORM;
 		WRITE_ONCE(ring->used, ring->used + 1);
@@ -120,7 +120,7 @@ void uevtchn_ring_push(struct uevtchn_ring *ring, evtchn_port_t port)
 		kill_fasync(&ring->fasync, SIGIO, POLL_IN);
 }
 
-/* Whether a reader would not have to wait. */
+/* Whether a reader need not wait. */
 static bool ring_is_ready(struct uevtchn_ring *ring)
 {
 	lockdep_assert_held(&ring->wait.lock);
@@ -129,7 +129,7 @@ static bool ring_is_ready(struct uevtchn_ring *ring)
 		return true;
 	if (!ring->used)
 		return false;
-	/* The other reader may leave some ports, and then it wakes us. */
+	/* The other reader wakes us when it ends; it may leave some ports. */
 	ring->contended |= ring->reading;
 	return !ring->reading;
 }
@@ -148,15 +148,16 @@ static inline u32 ring_peek(struct uevtchn_ring *ring, evtchn_port_t *ports,
 /**
  * uevtchn_ring_begin() - wait for ports, and copy the oldest ones
  * @ring: the ring
- * @ports: where to
+ * @ports: where to copy them
  * @max: how many at most, more than 0
- * @nonblock: do not wait, neither for a port nor for another reader
+ * @nonblock: wait neither for a port nor for another reader
  *
- * The ports stay queued until uevtchn_ring_end(), which has to follow.
+ * The ports stay queued until uevtchn_ring_end(), which has to follow unless
+ * there is an error.
  *
  * Context: process, may sleep.
- * Return: how many ports were copied. Or, without uevtchn_ring_end() to follow,
- * -EAGAIN if @nonblock; -ERESTARTSYS; -EFBIG after an overflow.
+ * Return: how many ports were copied; or -EAGAIN if @nonblock, -ERESTARTSYS, or
+ * -EFBIG after an overflow.
  */
 int uevtchn_ring_begin(struct uevtchn_ring *ring, evtchn_port_t *ports, u32 max,
 		       bool nonblock)
@@ -182,7 +183,7 @@ int uevtchn_ring_begin(struct uevtchn_ring *ring, evtchn_port_t *ports, u32 max,
 /**
  * uevtchn_ring_more() - copy the ports that follow those copied so far
  * @ring: the ring, between uevtchn_ring_begin() and uevtchn_ring_end()
- * @ports: where to
+ * @ports: where to copy them copy them
  * @max: how many at most
  *
  * Context: process; does not sleep.
@@ -200,9 +201,9 @@ u32 uevtchn_ring_more(struct uevtchn_ring *ring, evtchn_port_t *ports, u32 max)
 }
 
 /**
- * uevtchn_ring_end() - end what uevtchn_ring_begin() began
+ * uevtchn_ring_end() - end the read that uevtchn_ring_begin() began
  * @ring: the ring
- * @taken: whether the ports that were copied leave the queue. Those that were
+ * @taken: whether to remove the copied ports from the queue. Those that were
  *	withdrawn or reset meanwhile have left it already
  *
  * Context: process; does not sleep.
@@ -230,7 +231,7 @@ void uevtchn_ring_end(struct uevtchn_ring *ring, bool taken)
  *
  * Context: process; does not sleep. Interrupts are off for a time linear in
  * the number of queued ports.
- * Return: true if it is, be it that a reader is copying it out.
+ * Return: true if it is, even while a reader is copying it out.
  */
 bool uevtchn_ring_has(struct uevtchn_ring *ring, evtchn_port_t port)
 {
@@ -250,8 +251,8 @@ bool uevtchn_ring_has(struct uevtchn_ring *ring, evtchn_port_t port)
  * @ring: the ring
  * @port: the port's number, which nobody pushes meanwhile
  *
- * The other ports keep their order. Xen gives port numbers out again, so an
- * entry that stayed would be taken for the next owner's.
+ * The other ports keep their order. Xen reuses port numbers, so an entry that
+ * stayed would be taken for the next owner's.
  *
  * Context: process; does not sleep. Interrupts are off for a time linear in
  * the number of queued ports.
@@ -273,7 +274,7 @@ void uevtchn_ring_withdraw(struct uevtchn_ring *ring, evtchn_port_t port)
 }
 
 /**
- * uevtchn_ring_reset() - empty the ring and forget an overflow
+ * uevtchn_ring_reset() - empty the ring and clear an overflow
  * @ring: the ring
  *
  * Context: process; does not sleep.

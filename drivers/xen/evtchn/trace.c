@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The trace event, out of the way of those who do not look.
+ * The trace event, out of line, for uevtchn_is_traced() to skip.
  */
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -8,7 +8,7 @@
 #include "evtchn.h"
 
 /**
- * uevtchn_trace() - tell whoever traces what happens to a port
+ * uevtchn_trace() - trace what happens to a port
  * @file: the port's owner
  * @port: the port
  * @irq: its irq

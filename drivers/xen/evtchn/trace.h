@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The trace event. It is one, and not one for each thing that happens, because
- * each takes memory in every kernel, and a filter does as well.
+ * The trace event. There is only one, with a field that says what happened,
+ * because each further event takes memory, and a filter serves as well.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM xen_evtchn
@@ -16,7 +16,7 @@
 
 #include "evtchn.h"
 
-/* The task of an interrupt is whoever was interrupted: hence the owner. */
+/* An interrupt runs in the context of any task, so the owner is a field. */
 TRACE_EVENT(xen_evtchn_port,
 	    TP_PROTO(const struct uevtchn_file *file, evtchn_port_t port,
 		     int irq, u32 what),

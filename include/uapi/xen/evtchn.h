@@ -38,35 +38,35 @@
  * Documentation/userspace-api/xen-evtchn.rst describes the device as a whole:
  * read(), write(), poll(), and how the parts work together.
  *
- * Whoever includes this has to define domid_t, an unsigned 16-bit integer, and
- * _IOC() and the like, which are in <sys/ioctl.h>. Xen's own public headers
- * define domid_t, too, and languages before C11 refuse a type that is defined
- * twice, so it cannot be defined here.
+ * Before including this header, define domid_t, an unsigned 16-bit integer, and
+ * include <sys/ioctl.h>, which has _IOC() and the like. domid_t cannot be
+ * defined here, because Xen's own public headers define it, too, and languages
+ * before C11 refuse a type that is defined twice.
  */
 
 /**
  * DOC: errors of all commands
  *
- * A command that fails returns -1, and errno tells why. These can come from
- * any command, and are not repeated below:
+ * A command that fails returns -1 and sets errno. Any command can fail with
+ * these errors, which are not repeated below:
  *
  * * EFAULT: the argument cannot be read. A command that is refused to restricted
  *   files fails with EACCES first.
  * * ENOSYS: there is no such command, or its number was made with another size.
  *
- * And these from any of the BIND commands:
+ * Any BIND command can also fail with these:
  *
- * * EACCES, EPERM: Xen's security policy is against it. FLASK says EACCES, as a
- *   restricted file does; other policies say EPERM.
+ * * EACCES, EPERM: Xen's security policy forbids it. FLASK returns EACCES, as a
+ *   restricted file does; other policies return EPERM.
  * * ENOSPC: Xen has no port left for this domain.
  * * ENOMEM: out of memory, in the kernel or in Xen.
  * * EBUSY: another user in this domain still holds a former port of the number
- *   that Xen gave. BIND_VIRQ and BIND_STATIC have more reasons. None of these
- *   has to pass, so a program must not try again for ever.
+ *   that Xen gave. BIND_VIRQ and BIND_STATIC have more reasons. Any of these
+ *   may last, so a program must not retry endlessly.
  *
  * Other errors of Xen are passed on as they are. The BIND commands, UNBIND,
- * RESTRICT_DOMID, NOTIFYFD and EVENTFD wait for each other if they are for the
- * same file, and a fatal signal ends that with EINTR.
+ * RESTRICT_DOMID, NOTIFYFD and EVENTFD wait for each other on the same file; a
+ * fatal signal ends this wait with EINTR.
  */
 
 /**
@@ -80,17 +80,16 @@ struct ioctl_evtchn_bind_virq {
 /**
  * define IOCTL_EVTCHN_BIND_VIRQ - bind a virtual interrupt to a new port
  *
- * Virtual interrupts that each vCPU has are bound on vCPU 0. The port is
+ * A virtual interrupt that each vCPU has is bound on vCPU 0. The port is
  * enabled.
  *
  * Return:
  * * the new port, greater than 0
- * * EACCES: the file is restricted; found before EFAULT.
+ * * EACCES: the file is restricted; checked before EFAULT.
  * * EINVAL: there is no such virtual interrupt.
  * * EEXIST: it is bound already, by anybody in the domain.
- * * EBUSY: it is one of those that the host has once, and another domain
- *   handles it. Xen says so since 4.21; before, the port is bound and gets no
- *   event.
+ * * EBUSY: the host has only one of it, and another domain handles it. Xen
+ *   reports this since 4.21; before, the port is bound but gets no event.
  */
 #define IOCTL_EVTCHN_BIND_VIRQ				\
 	_IOC(_IOC_NONE, 'E', 0, sizeof(struct ioctl_evtchn_bind_virq))
@@ -108,13 +107,13 @@ struct ioctl_evtchn_bind_interdomain {
  * define IOCTL_EVTCHN_BIND_INTERDOMAIN - connect to another domain's port
  *
  * Binds a new port to one that the other domain has made for this domain and
- * that nobody is connected to. The port is enabled, and Xen sends one event to
- * it at once.
+ * that is not connected. The new port is enabled, and Xen sends one event to it
+ * at once.
  *
  * Return:
  * * the new local port, greater than 0
- * * EACCES: the file is restricted to another domain, of whose number all 32
- *   bits are compared; EFAULT is found before. Or FLASK is against it.
+ * * EACCES: the file is restricted to another domain (all 32 bits of its number
+ *   are compared), checked after EFAULT; or FLASK forbids it.
  * * EINVAL: @remote_domain has more than 16 bits; or @remote_port does not
  *   exist, is connected, or was made for another domain.
  * * ESRCH: there is no such domain.
@@ -137,10 +136,9 @@ struct ioctl_evtchn_bind_unbound_port {
  *
  * Return:
  * * the new port, greater than 0
- * * EACCES: the file is restricted; found before EFAULT. Or FLASK is against
- *   it.
+ * * EACCES: the file is restricted, checked before EFAULT; or FLASK forbids it.
  * * EINVAL: @remote_domain has more than 16 bits.
- * * ESRCH: there is no such domain. Xen need not look, and then makes the port.
+ * * ESRCH: there is no such domain. Xen may not check this, and makes the port.
  */
 #define IOCTL_EVTCHN_BIND_UNBOUND_PORT			\
 	_IOC(_IOC_NONE, 'E', 2, sizeof(struct ioctl_evtchn_bind_unbound_port))
@@ -157,17 +155,17 @@ struct ioctl_evtchn_unbind {
  * define IOCTL_EVTCHN_UNBIND - give up a port
  *
  * Xen closes the port, unless BIND_STATIC bound it or another part of the
- * kernel still uses it, and may hand the number out again at once. The other
- * end is not told.
+ * kernel still uses it, and may reuse the number at once. The other end is not
+ * notified.
  *
- * An event of the port that was not read is dropped. So poll() may have called
- * the file readable and there is nothing to read any more: a read() that must
- * not wait wants O_NONBLOCK, or another poll() before it.
+ * An unread event of the port is dropped. So there may be nothing to read any
+ * more although poll() has reported the file readable: if read() must not wait,
+ * use O_NONBLOCK, or call poll() again.
  *
  * Return:
  * * 0; also for a port that was lost in a restore, whatever its number
- * * EINVAL: this file does not have the port, and the number is beyond those
- *   that the kernel has room for at present.
+ * * EINVAL: this file does not have the port, and the kernel has no room for
+ *   such a number at present.
  * * ENOTCONN: this file does not have the port.
  */
 #define IOCTL_EVTCHN_UNBIND				\
@@ -184,8 +182,8 @@ struct ioctl_evtchn_notify {
 /**
  * define IOCTL_EVTCHN_NOTIFY - send an event to the other end of a port
  *
- * What Xen says of it is not reported: a port that nobody is connected to is
- * no error.
+ * Errors of Xen are not reported; notifying a port that is not connected is not
+ * an error.
  *
  * Return:
  * * 0
@@ -195,10 +193,10 @@ struct ioctl_evtchn_notify {
 	_IOC(_IOC_NONE, 'E', 4, sizeof(struct ioctl_evtchn_notify))
 
 /**
- * define IOCTL_EVTCHN_RESET - forget all events, and an overflow
+ * define IOCTL_EVTCHN_RESET - drop all events, and clear an overflow
  *
- * Takes no argument, hence EFAULT does not occur. Ports whose events are
- * forgotten stay masked until they are written.
+ * Takes no argument, so EFAULT does not occur. Ports whose events are dropped
+ * stay masked until they are written.
  *
  * Return: 0.
  */
@@ -214,20 +212,20 @@ struct ioctl_evtchn_restrict_domid {
 };
 
 /**
- * define IOCTL_EVTCHN_RESTRICT_DOMID - limit a file to one domain, for ever
+ * define IOCTL_EVTCHN_RESTRICT_DOMID - limit a file to one domain, permanently
  *
  * Afterwards only BIND_INTERDOMAIN may bind, and only to that domain. What the
  * file has bound stays usable. A restriction holds for every process that has
  * the file, and cannot be lifted.
  *
- * It is a barrier: when it has returned 0, no bind that it forbids succeeds any
- * more, not even one that was called before.
+ * It is a barrier: after it has returned 0, no bind that it forbids succeeds
+ * any more, not even one that was called before.
  *
- * Errors are found in the order in which they stand here.
+ * Errors are checked in the order below.
  *
  * Return:
  * * 0
- * * EACCES: the file is restricted already, to whatever domain.
+ * * EACCES: the file is restricted already, even if to the same domain.
  * * EFAULT: the argument cannot be read.
  * * EINVAL: @domid is 0, or DOMID_FIRST_RESERVED, 0x7ff0, or above.
  */
@@ -246,55 +244,56 @@ struct ioctl_evtchn_bind {
  * define IOCTL_EVTCHN_BIND_STATIC - take a port that exists already
  *
  * For ports that the domain's configuration defines. The port is enabled, and
- * an event that came before is delivered. One may be there from the beginning,
+ * an event that came before is delivered. There may be one from the beginning,
  * as Xen marks one end of a static channel pending when it connects the two.
  * The port is never closed: not by UNBIND, not with the file, not after an
  * error.
  *
  * Return:
  * * 0
- * * EACCES: the file is restricted; found before EFAULT.
+ * * EACCES: the file is restricted; checked before EFAULT.
  * * EINVAL: @port is 0, or beyond what Xen has ports for.
  * * ENOENT: the port is free.
  * * EISCONN: this file has the port.
  * * EBUSY: another file, another part of the kernel or Xen itself has the port,
- *   or FLASK does not let Xen say. Not every Xen tells which ports are its own.
+ *   or FLASK forbids the query. Some releases of Xen do not report which ports
+ *   are its own.
  */
 #define IOCTL_EVTCHN_BIND_STATIC			\
 	_IOC(_IOC_NONE, 'E', 7, sizeof(struct ioctl_evtchn_bind))
 
 /**
  * struct ioctl_evtchn_features - argument of IOCTL_EVTCHN_FEATURES
- * @enable: features to switch on for this file, of those in bits 0 to 7; 0 to
- *	ask only
+ * @enable: features to switch on for this file, of those in bits 0 to 7; 0 only
+ *	queries
  */
 struct ioctl_evtchn_features {
 	unsigned int enable;
 };
 
 /*
- * A read() of the file that begins afterwards enables the ports that it returns,
- * which are 32 at most. A write() leaves a port whose event is in the ring as it is.
+ * A read() that begins after this returns 32 ports at most, and enables them. A
+ * write() does nothing for a port that is in the ring.
  */
 #define EVTCHN_FEATURE_READ_ENABLES	(1U << 0)
-/* The kernel has a command: */
+/* These say that the kernel has the command. */
 #define EVTCHN_FEATURE_STATUS		(1U << 8)
 #define EVTCHN_FEATURE_NOTIFYFD		(1U << 9)
 #define EVTCHN_FEATURE_EVENTFD		(1U << 10)
 
 /**
- * define IOCTL_EVTCHN_FEATURES - ask what the kernel can do beyond the above
+ * define IOCTL_EVTCHN_FEATURES - query and switch on features
  *
- * A kernel that does not have this command has none of the features, but for
- * STATUS, which some older kernels have without it: try that, and see whether it
- * is ENOSYS. What is switched on holds for everybody who has the file, and is
- * never switched off: a program that limits its events by not writing ports must
- * not inherit such a file.
+ * A kernel without this command has none of the features, except that some
+ * older kernels have STATUS: call that, and check for ENOSYS. A feature is
+ * switched on for everybody who has the file, and cannot be switched off: a
+ * program that limits its events by not writing ports must not inherit such a
+ * file.
  *
  * Return:
  * * the features that the kernel has, EVTCHN_FEATURE_*; never negative
  * * EINVAL: @enable has a feature that cannot be switched on, or that the
- *   kernel does not have. None was switched on.
+ *   kernel does not have. No feature was switched on.
  */
 #define IOCTL_EVTCHN_FEATURES				\
 	_IOW('E', 8, struct ioctl_evtchn_features)
@@ -304,12 +303,12 @@ struct ioctl_evtchn_features {
  * @port: a port of this file
  * @status: set to EVTCHN_STATUS_*
  * @remote_domain: set to the domain at the other end if the port is connected,
- *	and to that which may connect if it is unbound; to 0 otherwise
+ *	and to the domain that may connect if it is unbound; to 0 otherwise
  * @remote_port: set to the other end's port if the port is connected, and to the
  *	number of a virtual interrupt; to 0 otherwise
  * @flags: set to any of EVTCHN_STATUS_F_*
- * @irq: set to the irq of the port, as in /proc/interrupts; 0 if a restore took
- *	the port
+ * @irq: set to the irq of the port, as in /proc/interrupts; 0 if the port was
+ *	lost in a restore
  */
 struct ioctl_evtchn_status {
 	unsigned int port;
@@ -322,7 +321,7 @@ struct ioctl_evtchn_status {
 
 /* The values are Xen's EVTCHNSTAT_*. */
 #define EVTCHN_STATUS_CLOSED		0	/* by a restore, or by force */
-#define EVTCHN_STATUS_UNBOUND		1	/* nobody is at the other end */
+#define EVTCHN_STATUS_UNBOUND		1	/* no other end is connected */
 #define EVTCHN_STATUS_CONNECTED		2
 #define EVTCHN_STATUS_VIRQ		4
 
@@ -330,22 +329,22 @@ struct ioctl_evtchn_status {
 #define EVTCHN_STATUS_F_MASKED		(1U << 0)
 /* BIND_STATIC has bound the port. */
 #define EVTCHN_STATUS_F_STATIC		(1U << 1)
-/* EVENTFD has set an eventfd, or NOTIFYFD has. */
+/* EVENTFD or NOTIFYFD, respectively, has set an eventfd. */
 #define EVTCHN_STATUS_F_EVENTFD		(1U << 2)
 #define EVTCHN_STATUS_F_NOTIFYFD	(1U << 3)
 
 /**
- * define IOCTL_EVTCHN_STATUS - ask about a port
+ * define IOCTL_EVTCHN_STATUS - query the state of a port
  *
- * Tells how things are at this moment. When the domain at the other end unbinds
- * its port or ends, the port becomes unbound, and no event says so: a program
- * that has waited for long may ask.
+ * The state is that of this moment. When the domain at the other end unbinds
+ * its port or ends, the port becomes unbound, and no event reports this: a
+ * program that has waited for long may query the state.
  *
  * Return:
  * * 0
  * * EFAULT: the argument cannot be read, or not be written.
  * * ENOTCONN: this file does not have the port.
- * * EACCES: Xen's security policy is against it.
+ * * EACCES: Xen's security policy forbids it.
  */
 #define IOCTL_EVTCHN_STATUS				\
 	_IOWR('E', 9, struct ioctl_evtchn_status)
@@ -363,20 +362,20 @@ struct ioctl_evtchn_notifyfd {
 /**
  * define IOCTL_EVTCHN_NOTIFYFD - let writes to an eventfd notify a port
  *
- * From now on, what is written to the eventfd, by whoever has it, is taken out of
- * it at once and sends one event to the other end of the port. A 0 sends none,
- * and what is in the eventfd already sends one. Of an EFD_SEMAPHORE eventfd, 1 is
- * taken out and the rest stays. A port has one such eventfd, and an eventfd one
- * port. Another @fd takes the place of the one before, and -1 ends it, as
- * UNBIND and the last close of this file do: what is written then stays in the
- * eventfd. After a restore it is taken, and sends nothing, until the next bind
- * of this file ends the tie.
+ * From now on, each write to the eventfd, by any process, is taken out of it at
+ * once and sends one event to the other end of the port. A write of 0 sends
+ * none, and a count that is in the eventfd already sends one. Of an EFD_SEMAPHORE
+ * eventfd, 1 is taken out, and the rest stays. A port has one such eventfd, and
+ * an eventfd one port. Another @fd replaces the eventfd. The tie ends with -1,
+ * UNBIND or the last close of this file; later writes stay in the eventfd. After
+ * a restore, writes are taken and send nothing, until the next bind of this file
+ * ends the tie.
  *
  * Return:
  * * 0
  * * EBADF: @fd is not open.
- * * EBUSY: somebody takes all that is written to the eventfd already: another port,
- *   or, for example, KVM.
+ * * EBUSY: writes to the eventfd are taken already, by another port or, for
+ *   example, by KVM.
  * * EINVAL: @fd is not an eventfd, or less than -1.
  * * ENOMEM: out of memory.
  * * ENOTCONN: this file does not have the port, or it was lost in a restore.
@@ -402,27 +401,26 @@ struct ioctl_evtchn_eventfd {
 /**
  * define IOCTL_EVTCHN_EVENTFD - let an eventfd get the events of a port
  *
- * From now on, an event of the port adds 1 to the eventfd and does not enter this
- * file's ring. The port is masked until it is written or, with
- * EVTCHN_EVENTFD_READ_ENABLES, until somebody reads the eventfd; what the kernel
- * takes out, as NOTIFYFD and KVM do, does not enable it, but the end of an irqfd of
- * the same eventfd may, once. Several ports may have
- * the same eventfd if no read of it enables one.
+ * From now on, an event of the port adds 1 to the eventfd and does not enter
+ * this file's ring. The port is masked until it is written or, with
+ * EVTCHN_EVENTFD_READ_ENABLES, until a program reads the eventfd; a read by the
+ * kernel, as for NOTIFYFD and KVM, does not enable it. (But the end of an irqfd
+ * of the same eventfd may, once.) Several ports may have the same eventfd if no
+ * read of it enables one.
  *
- * An event that was not answered yet moves along, into the eventfd, and with -1
- * into the ring again; it may come twice. So, as with UNBIND, poll() may have
- * called this file readable and there is nothing to read any more; and a write of
+ * An event that was not answered yet moves into the eventfd, and with -1 back
+ * into the ring; it may come twice. So, as with UNBIND, there may be nothing to
+ * read any more although poll() has reported this file readable; and a write of
  * the port does nothing while its event is in the ring again. Another @fd
- * takes the place of the one before. UNBIND and the last close of this file end
- * it.
+ * replaces the eventfd. UNBIND and the last close of this file end the tie.
  *
  * Return:
  * * 0
  * * EBADF: @fd is not open.
  * * EBUSY: another port of this file has the eventfd, and a read of it enables
  *   one of the two.
- * * EINVAL: @fd is not an eventfd, or less than -1; there is no such flag; or a
- *   flag with -1.
+ * * EINVAL: @fd is not an eventfd, or less than -1; @flags has an unknown flag,
+ *   or a flag with -1.
  * * ENOMEM: out of memory.
  * * ENOTCONN: this file does not have the port, or it was lost in a restore.
  */

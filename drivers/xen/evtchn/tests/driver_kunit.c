@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The whole driver on a Xen that is made up. Its file operations are called as
- * programs call them.
+ * Tests of the whole driver against a model of Xen. Its file operations are
+ * called as programs call them.
  */
 #include "fake_xen.h"
 
@@ -93,7 +93,7 @@ static __poll_t poll(struct file *filp)
 	return uevtchn_fops.poll(filp, NULL);
 }
 
-/* With an empty ring: an event comes once, masks the port, and the next waits. */
+/* On an empty ring. An event comes once and masks the port; the next waits. */
 static bool works(struct file *filp, evtchn_port_t port)
 {
 	unsigned int sends = world.ports[port].sends, i;
@@ -160,7 +160,7 @@ static const unsigned int binds[] = {
 static const struct fault {
 	struct failure failure;
 	int error;
-	bool made, kept;	/* a new port was, and is still there */
+	bool made, kept;	/* a new port was made, and is not closed */
 } faults[] = {
 	{ { .alloc = 1 }, -ENOMEM },	/* the binding */
 	{ { .alloc = 2 }, -ENOMEM },	/* the ring */
@@ -171,7 +171,7 @@ static const struct fault {
 	{ { .request = -ENOMEM }, -ENOMEM },
 };
 
-/* With @others bound already; as many as the ring and the table have room for. */
+/* With @others bound already: none, or as many as ring and table can hold. */
 static void fail_a_bind(struct kunit *test, unsigned int cmd, const struct fault *fault,
 			unsigned int others)
 {
@@ -208,7 +208,7 @@ static void fail_a_bind(struct kunit *test, unsigned int cmd, const struct fault
 	if (read_ports(filp, 1) == 1)
 		write_port(filp, port);
 	KUNIT_EXPECT_TRUE(test, works(filp, port));
-	/* What failed has left nothing for UNBIND. */
+	/* The failed bind has left nothing for UNBIND. */
 	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_UNBIND, port));
 	KUNIT_EXPECT_EQ(test, -ENOTCONN, call(filp, IOCTL_EVTCHN_UNBIND, port));
 	close_file(filp);
@@ -256,13 +256,13 @@ static void killed_callers_change_nothing(struct kunit *test)
 
 #define CUT_DOMAIN	(0x10000 | DOMAIN)
 #define BOUND		1	/* the file's port, bound before the restriction */
-#define FIXED		2	/* a port of nobody */
+#define FIXED		2	/* a port without an owner */
 #define NOWHERE		0x1000000
 
 /* The ways to call a command: any of the first two, or the third. */
-#define RESTRICTED	BIT(0)	/* The file is, to DOMAIN. */
+#define RESTRICTED	BIT(0)	/* The file is restricted to DOMAIN. */
 #define BAD_ADDRESS	BIT(1)
-#define LATE		BIT(2)	/* It is while the command waits for the lock. */
+#define LATE		BIT(2)	/* Restricted while the command waits. */
 
 static const struct command {
 	unsigned int cmd;
@@ -326,7 +326,7 @@ static void try_command(struct kunit *test, const struct command *row, unsigned 
 	rc = way & BAD_ADDRESS ? call_at(filp, row->cmd, NOWHERE) :
 	     call(filp, row->cmd, row->arg);
 	KUNIT_EXPECT_EQ(test, rc, want);
-	/* Nothing is made by what fails, and all else goes on. */
+	/* A failed command makes nothing, and the rest still works. */
 	KUNIT_EXPECT_EQ(test, count_ports(false), 2 - gone + (rc > 0));
 	if (rc == -EACCES)
 		KUNIT_EXPECT_EQ(test, 0, world.ops);
@@ -363,12 +363,12 @@ static void each_command_obeys_the_restriction(struct kunit *test)
 
 #define LENGTH_MAX	6
 
-/* A letter for each act, which the message of a failure has; see try_act(). */
+/* A letter for each act, as printed when a test fails; see try_act(). */
 static const char acts[] = "ERXwrB";
 
 #define NR_ACTS		(sizeof(acts) - 1)
 
-/* A port, and what should be of it, in a few words. */
+/* A port, and its expected state. */
 struct model {
 	bool is_static, shared;
 	evtchn_port_t port;
@@ -430,20 +430,20 @@ static void bind_model(struct model *model, bool pending)
 	model_deliver(model);
 }
 
-/* Gives the port up; another handler goes on alone, until it goes, too. */
+/* Gives up the port. Another handler goes on alone, and is removed then. */
 static void unbind_model(struct model *model)
 {
 	struct world_port *port = &world.ports[model->port];
 	struct file *filp = world.test->priv;
 	bool pending = port->pending;
 
-	/* Complaints, as the first of them ends the test. */
+	/* Complaints, not expectations, as the first one ends the test. */
 	complain_if(call(filp, IOCTL_EVTCHN_UNBIND, model->port) != 0, "UNBIND fails");
 	if (model->shared) {
 		complain_if(model->is_static &&
 			    call(filp, IOCTL_EVTCHN_BIND_STATIC, FIXED) != -EBUSY,
 			    "a port that another handler has is bound");
-		/* What waited for an EOI has come, and the other one sends its own. */
+		/* The held back event has come; the handler sends its EOI. */
 		complain_if(model->irq->masked != pending || port->pending,
 			    "UNBIND leaves the irq of another handler masked");
 		unmask(model->irq);
@@ -473,7 +473,7 @@ static void try_act(struct model *model, char act)
 		model->unseen = true;
 		model_handler(model);
 		break;
-	case 'X': /* whoever shares the irq sends an EOI */
+	case 'X': /* another handler of the irq sends an EOI */
 		unmask(model->irq);
 		model->line_masked = false;
 		model_deliver(model);
@@ -488,7 +488,7 @@ static void try_act(struct model *model, char act)
 		model->unseen &= !model->queued;
 		model->queued = 0;
 		break;
-	case 'B': /* UNBIND, and a bind again */
+	case 'B': /* UNBIND, and bind again */
 		unbind_model(model);
 		bind_model(model, model->pending && model->is_static && !model->shared);
 		break;
@@ -503,13 +503,13 @@ static bool agrees(const struct model *model)
 	       model->irq->owed == model->masked + model->missed;
 }
 
-/* The program that reads before it writes gets what there is, and it ends. */
+/* A program that reads before it writes gets all events, and then no more. */
 static bool drain(struct model *model)
 {
 	struct file *filp = world.test->priv;
 	int i;
 
-	/* For no more than a write it may be masked, and nothing due. */
+	/* The port may be masked with nothing queued, until it is written. */
 	if (model->queued == 0 && model->masked)
 		write_port(filp, model->port);
 	for (i = 0; i < 2 * LENGTH_MAX && read_ports(filp, 16) > 0; i++) {
@@ -553,7 +553,7 @@ static void no_order_of_events_and_calls_loses_an_event(struct kunit *test)
 	for (i = 0; i < 4; i++) {
 		model.is_static = i & 1;
 		model.shared = i & 2;
-		/* For all acts in every order, one kind of port is enough. */
+		/* One kind of port is enough for the longest sequences. */
 		try_orders(test, &model, i == 1 ? LENGTH_MAX : LENGTH_MAX - 1);
 	}
 }
@@ -600,7 +600,7 @@ static void reading_before_writing_never_overflows(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 4 * ports, write_at(filp, USER_BASE, 4 * ports));
 	}
 	KUNIT_EXPECT_FALSE(test, world.file->ring.overflow);
-	/* One more gives the ring and the table more room; none is lost. */
+	/* One more port makes the ring and the table grow; no event is lost. */
 	i = bind_virq(filp);
 	KUNIT_EXPECT_EQ(test, world.file->ring.size, 2 * ports);
 	KUNIT_EXPECT_EQ(test, world.file->table_size, 2 * ports);
@@ -608,7 +608,7 @@ static void reading_before_writing_never_overflows(struct kunit *test)
 	write_at(filp, USER_BASE, 4 * ports);
 	for (; i; i--)
 		KUNIT_ASSERT_TRUE(test, works(filp, i));
-	/* The last close finds them in every state. */
+	/* Leave the ports in every state for the last close. */
 	for (i = 1; i <= ports; i++) {
 		if (i % 2)
 			event(i);
@@ -632,7 +632,7 @@ static void restore_takes_ports_from_nobody_else(struct kunit *test)
 	read_ports(filp, 1);
 	event(c);
 	restore_domain();
-	/* The numbers are the kernel's now, all but one. */
+	/* Now all numbers but one belong to the kernel. */
 	world.ports[b].status = EVTCHNSTAT_virq;
 	world.ports[b].irq = world_map(b, false);
 	world.ports[c].status = EVTCHNSTAT_ipi;
@@ -644,7 +644,7 @@ static void restore_takes_ports_from_nobody_else(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, eois, world.eois);
 	KUNIT_EXPECT_EQ(test, 4, world.nr_irqs);
 
-	/* UNBIND goes for what was lost, once, whatever the numbers are now. */
+	/* UNBIND of a lost port succeeds once, whoever has the number now. */
 	world.nr_channels = c;
 	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_UNBIND, c));
 	KUNIT_EXPECT_EQ(test, -EINVAL, call(filp, IOCTL_EVTCHN_UNBIND, c));
@@ -652,14 +652,14 @@ static void restore_takes_ports_from_nobody_else(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 3, world.nr_irqs);
 	KUNIT_EXPECT_EQ(test, world.ports[c].status, EVTCHNSTAT_ipi);
 
-	/* The next bind gives the irqs back, and takes the events away. */
+	/* The next bind releases the irqs, and withdraws the events. */
 	KUNIT_EXPECT_EQ(test, a, bind_virq(filp));
 	KUNIT_EXPECT_EQ(test, 2, world.nr_irqs);
 	KUNIT_EXPECT_EQ(test, 1, world.file->nr_bindings);
 	KUNIT_EXPECT_EQ(test, 1, world.file->restores);
 	KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 8));
 	KUNIT_EXPECT_TRUE(test, works(filp, a));
-	/* The number twice: the port, and the memory of it. */
+	/* The file has the number twice: the new port, and the lost one. */
 	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_UNBIND, a));
 	KUNIT_EXPECT_EQ(test, world.ports[a].status, EVTCHNSTAT_closed);
 	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_UNBIND, a));
@@ -667,7 +667,7 @@ static void restore_takes_ports_from_nobody_else(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, world.file->nr_bindings);
 	KUNIT_EXPECT_EQ(test, a, bind_virq(filp));
 
-	/* Twice, with a bind before and none after. */
+	/* Two restores: one before a bind, and one before the close. */
 	restore_domain();
 	KUNIT_EXPECT_EQ(test, 1, bind_virq(filp));
 	event(1);
@@ -720,7 +720,7 @@ static void bind_static_takes_what_is_nobodys(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EBUSY, call(filp, IOCTL_EVTCHN_BIND_STATIC, FIXED));
 	world.store_port = -1;
 
-	/* What came before the bind is delivered; a second owner is refused. */
+	/* An event before the bind is delivered; a second owner is refused. */
 	event(FIXED);
 	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_BIND_STATIC, FIXED));
 	KUNIT_EXPECT_EQ(test, -EISCONN, call(filp, IOCTL_EVTCHN_BIND_STATIC, FIXED));
@@ -780,13 +780,13 @@ static void read_rounds_down_and_takes_all_or_nothing(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, -EAGAIN, read_at(filp, memory, 4));
 	KUNIT_EXPECT_EQ(test, 0, read_at(filp, NOWHERE, 3));
-	/* As programs could not: ports without an irq. */
+	/* Ports without an irq, which programs could not have. */
 	KUNIT_ASSERT_EQ(test, 0, uevtchn_ring_reserve(&world.file->ring, page + 200));
 	for (i = 0; i < page + 200; i++)
 		uevtchn_ring_push(&world.file->ring, at + i);
 	for (i = 0; i < ARRAY_SIZE(counts); i++) {
 		n = counts[i];
-		/* Fails at its first, its last, or the one in the middle. */
+		/* A fault at the first port, the last one, in the middle. */
 		KUNIT_EXPECT_EQ(test, -EFAULT, read_at(filp, NOWHERE, 4 * n));
 		KUNIT_EXPECT_EQ(test, -EFAULT, read_at(filp, end - 4 * n + 4, 4 * n));
 		KUNIT_EXPECT_EQ(test, -EFAULT, read_at(filp, end - 4 * (n / 2), 4 * n));
@@ -824,13 +824,13 @@ static void write_takes_all_or_nothing(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, -EFAULT, write_at(filp, end - 4 * n + 4, 4 * n));
 		KUNIT_EXPECT_EQ(test, -EFAULT, write_at(filp, NOWHERE, 4 * n));
 		KUNIT_EXPECT_EQ(test, i, world.eois);
-		/* The last of them is the port. */
+		/* Only the last number is the port's. */
 		KUNIT_EXPECT_EQ(test, 4 * n,
 				write_at(filp, memory + PAGE_SIZE - 4 * n + 4, 4 * n + 2));
 		KUNIT_EXPECT_EQ(test, i + 1, world.eois);
 	}
 	event(port);
-	/* What is beyond a page is not looked at. */
+	/* Numbers beyond a page are ignored. */
 	KUNIT_EXPECT_EQ(test, PAGE_SIZE, write_at(filp, memory, USER_SIZE));
 	KUNIT_EXPECT_EQ(test, i, world.eois);
 	KUNIT_EXPECT_EQ(test, PAGE_SIZE, write_at(filp, memory + 4, PAGE_SIZE));
@@ -870,7 +870,7 @@ static void read_waits_unless_told_not_to(struct kunit *test)
 	struct file *filp = test->priv;
 	evtchn_port_t port = bind_virq(filp);
 
-	/* With a signal, so that what waits by mistake does not do so for ever. */
+	/* With a signal pending, so that no call can wait endlessly. */
 	set_tsk_thread_flag(current, TIF_SIGPENDING);
 	filp->f_flags &= ~O_NONBLOCK;
 	KUNIT_EXPECT_EQ(test, 0, read_at(filp, USER_BASE, 3));
@@ -901,7 +901,7 @@ static void poll_and_sigio_tell_of_events(struct kunit *test)
 	read_ports(filp, 1);
 	write_port(filp, port);
 	KUNIT_EXPECT_GT(test, uevtchn_fops.fasync(-1, filp, 1), 0);
-	/* From empty to not empty. */
+	/* Only the first event in an empty ring sends a signal. */
 	event(port);
 	event(other);
 	KUNIT_EXPECT_EQ(test, 1, world.signals);
@@ -910,7 +910,7 @@ static void poll_and_sigio_tell_of_events(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, world.file->ring.fasync);
 }
 
-/* What STATUS should say; the port's irq is what it has, and none if it is closed. */
+/* The irq should be the one of the port, or 0 if the port is closed. */
 static void expect_status(struct file *filp, evtchn_port_t port, u32 status, u32 domain,
 			  u32 remote, u32 flags)
 {
@@ -919,7 +919,7 @@ static void expect_status(struct file *filp, evtchn_port_t port, u32 status, u32
 		status == EVTCHN_STATUS_CLOSED ? 0 : world.ports[port].irq,
 	};
 
-	/* What was there before is overwritten. */
+	/* STATUS must overwrite all fields, and nothing else. */
 	memset32(world.memory, 0xa5a5a5a5, ARRAY_SIZE(want) + 1);
 	KUNIT_EXPECT_EQ(world.test, 0, call(filp, IOCTL_EVTCHN_STATUS, port));
 	KUNIT_EXPECT_MEMEQ(world.test, world.memory, want, sizeof(want));
@@ -934,7 +934,7 @@ static void status_tells_what_a_port_is(struct kunit *test)
 	evtchn_port_t connected = call(filp, IOCTL_EVTCHN_BIND_INTERDOMAIN, DOMAIN);
 
 	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_BIND_STATIC, fixed));
-	/* There is one event of a new connection. */
+	/* A new connection gets one event. */
 	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 2));
 	expect_status(filp, connected, EVTCHN_STATUS_CONNECTED, DOMAIN, REMOTE_PORT,
 		      EVTCHN_STATUS_F_MASKED);
@@ -946,11 +946,11 @@ static void status_tells_what_a_port_is(struct kunit *test)
 	event(fixed);
 	expect_status(filp, fixed, EVTCHN_STATUS_UNBOUND, 7, 0,
 		      EVTCHN_STATUS_F_STATIC | EVTCHN_STATUS_F_MASKED);
-	/* A restricted file may ask, too, and the other end may go. */
+	/* A restricted file may ask, too; the other end is closed. */
 	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_RESTRICT_DOMID, DOMAIN));
 	world.ports[connected].status = EVTCHNSTAT_unbound;
 	expect_status(filp, connected, EVTCHN_STATUS_UNBOUND, DOMAIN, 0, 0);
-	/* Somebody closed the port by force: it is still bound, but there is nothing. */
+	/* Somebody closed the port by force: only the binding is left. */
 	world.ports[connected].status = EVTCHNSTAT_closed;
 	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_STATUS, connected));
 	KUNIT_EXPECT_EQ(test, EVTCHN_STATUS_CLOSED, world.memory[1]);
@@ -973,7 +973,7 @@ static int set_notifyfd(struct file *filp, evtchn_port_t port, int fd)
 	return call_at(filp, IOCTL_EVTCHN_NOTIFYFD, USER_BASE);
 }
 
-/* Whether a write to the eventfd sends that port so many events, and is taken. */
+/* Whether a write to the eventfd is taken and sends @events events to @port. */
 static bool notifies(int fd, evtchn_port_t port, unsigned int events)
 {
 	unsigned int sends = world.ports[port].sends;
@@ -992,7 +992,7 @@ static void writes_to_an_eventfd_notify_its_port(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, 0, set_notifyfd(filp, port, 0));
 	KUNIT_EXPECT_TRUE(test, notifies(0, port, 1));
-	/* What it is full of is one event, and nothing is none. */
+	/* A write of 0 sends no event, and any other write sends one. */
 	write_eventfd(0, 0);
 	KUNIT_EXPECT_EQ(test, 1, world.ports[port].sends);
 	write_eventfd(0, 7);
@@ -1001,14 +1001,14 @@ static void writes_to_an_eventfd_notify_its_port(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, set_notifyfd(filp, second, 1));
 	KUNIT_EXPECT_EQ(test, 1, world.ports[second].sends);
 	KUNIT_EXPECT_EQ(test, 0, world.eventfds[1].count);
-	/* A reader that wakes the queue means nothing. */
+	/* A wake-up by a reader has no effect. */
 	world.eventfds[1].count = 1;
 	wake_up_poll(&world.eventfds[1].queue, EPOLLOUT);
 	KUNIT_EXPECT_EQ(test, 1, world.eventfds[1].count);
 	world.eventfds[1].count = 0;
 	expect_status(filp, port, EVTCHN_STATUS_VIRQ, 0, 3, EVTCHN_STATUS_F_NOTIFYFD);
 
-	/* What fails leaves all as it was. */
+	/* A failed command changes nothing. */
 	KUNIT_EXPECT_EQ(test, -ENOTCONN, set_notifyfd(filp, foreign, 2));
 	KUNIT_EXPECT_EQ(test, -EINVAL, set_notifyfd(filp, port, -2));
 	KUNIT_EXPECT_EQ(test, -EBADF, set_notifyfd(filp, port, NR_EVENTFDS + 1));
@@ -1024,7 +1024,7 @@ static void writes_to_an_eventfd_notify_its_port(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, notifies(0, port, 1));
 	KUNIT_EXPECT_TRUE(test, notifies(1, second, 1));
 
-	/* The same one again, another one, and none; also for a restricted file. */
+	/* The same eventfd again, another, and none, on a restricted file. */
 	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_RESTRICT_DOMID, DOMAIN));
 	KUNIT_EXPECT_EQ(test, 0, set_notifyfd(filp, port, 0));
 	KUNIT_EXPECT_TRUE(test, notifies(0, port, 1));
@@ -1036,11 +1036,11 @@ static void writes_to_an_eventfd_notify_its_port(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, notifies(2, port, 0));
 	expect_status(filp, port, EVTCHN_STATUS_VIRQ, 0, 3, 0);
 
-	/* It goes with the port, whose number is at once somebody else's. */
+	/* UNBIND ends the tie; the port's number is at once somebody else's. */
 	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_UNBIND, second));
 	KUNIT_EXPECT_EQ(test, second, bind_virq(other));
 	KUNIT_EXPECT_TRUE(test, notifies(1, second, 0));
-	/* After a restore nothing is sent, and the next bind ends it. */
+	/* After a restore nothing is sent, and the next bind ends the tie. */
 	KUNIT_EXPECT_EQ(test, 0, set_notifyfd(filp, port, 0));
 	close_file(other);
 	restore_domain();
@@ -1070,7 +1070,7 @@ static void eventfd_gets_the_events_of_its_port(struct kunit *test)
 	evtchn_port_t port = bind_virq(filp), second = bind_virq(filp), foreign = bind_virq(other);
 	unsigned int eois;
 
-	/* It is masked until it is written. */
+	/* The port is masked until it is written. */
 	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, 0, 0));
 	expect_status(filp, port, EVTCHN_STATUS_VIRQ, 0, 3, EVTCHN_STATUS_F_EVENTFD);
 	event(port);
@@ -1080,14 +1080,14 @@ static void eventfd_gets_the_events_of_its_port(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 1));
 	write_port(filp, port);
 	KUNIT_EXPECT_EQ(test, 1, read_eventfd(0));
-	/* So is a missed one. */
+	/* A missed event is delivered by the write. */
 	replay(port);
 	write_port(filp, port);
 	KUNIT_EXPECT_EQ(test, 1, read_eventfd(0));
 	write_port(filp, port);
 	KUNIT_EXPECT_EQ(test, 0, read_eventfd(0));
 
-	/* Two ports have it, but not if reading it means something. */
+	/* Two ports may share an eventfd, unless a read of it enables one. */
 	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, second, 0, 0));
 	event(port);
 	event(second);
@@ -1095,11 +1095,11 @@ static void eventfd_gets_the_events_of_its_port(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EBUSY, set_eventfd(filp, port, 0, READ_ENABLES));
 	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, second, 1, READ_ENABLES));
 	KUNIT_EXPECT_EQ(test, -EBUSY, set_eventfd(filp, port, 1, 0));
-	/* The event that was not answered has moved along. */
+	/* The event that was not answered has moved to the new eventfd. */
 	KUNIT_EXPECT_EQ(test, 1, read_eventfd(1));
 	expect_status(filp, second, EVTCHN_STATUS_VIRQ, 0, 3, EVTCHN_STATUS_F_EVENTFD);
 
-	/* What fails leaves all as it was. */
+	/* A failed command changes nothing. */
 	KUNIT_EXPECT_EQ(test, -ENOTCONN, set_eventfd(filp, foreign, 2, 0));
 	KUNIT_EXPECT_EQ(test, -EINVAL, set_eventfd(filp, port, -2, 0));
 	KUNIT_EXPECT_EQ(test, -EINVAL, set_eventfd(filp, port, 2, 2));
@@ -1116,13 +1116,13 @@ static void eventfd_gets_the_events_of_its_port(struct kunit *test)
 	event(port);
 	KUNIT_EXPECT_EQ(test, 1, read_eventfd(0));
 
-	/* Back into the ring, and the event with it. */
+	/* Events go to the ring again, and the one that waits moves there. */
 	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, -1, 0));
 	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
 	KUNIT_EXPECT_EQ(test, port, world.memory[0]);
 	write_port(filp, port);
 	KUNIT_EXPECT_TRUE(test, works(filp, port));
-	/* What was read before comes once more, but a write leaves nothing behind. */
+	/* An event that was read, but not answered, comes once more. */
 	event(port);
 	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
 	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, -1, 0));
@@ -1130,7 +1130,7 @@ static void eventfd_gets_the_events_of_its_port(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, 0, 0));
 	KUNIT_EXPECT_EQ(test, 1, read_eventfd(0));
 	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, -1, 0));
-	/* It is answered when it is read there. */
+	/* A write does nothing until the event is read from the ring. */
 	eois = world.eois;
 	write_port(filp, port);
 	KUNIT_EXPECT_EQ(test, eois, world.eois);
@@ -1139,7 +1139,7 @@ static void eventfd_gets_the_events_of_its_port(struct kunit *test)
 	write_port(filp, port);
 	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
 	write_port(filp, port);
-	/* And out of it, so that it is not there twice. */
+	/* The event leaves the ring when an eventfd is set. */
 	event(port);
 	KUNIT_EXPECT_EQ(test, 0, set_eventfd(filp, port, 2, READ_ENABLES));
 	KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 8));
@@ -1195,7 +1195,7 @@ static void read_of_an_eventfd_enables_its_port(struct kunit *test)
 				write_port(filp, port);
 				model_write(&model);
 				break;
-			case 4: /* The event that was not answered moves along. */
+			case 4: /* An event that was not answered moves. */
 				complain_if(set_eventfd(filp, port, 0, READ_ENABLES) != 0,
 					    "an eventfd cannot be set again");
 				model.queued += model.masked;
@@ -1204,7 +1204,7 @@ static void read_of_an_eventfd_enables_its_port(struct kunit *test)
 			complain_if(world.eventfds[0].count != model.queued,
 				    "an eventfd has too few or too many events");
 		}
-		/* Whatever there was: who reads until there is nothing hears of the next. */
+		/* After that, a reader that empties it gets the next event. */
 		while (read_eventfd(0))
 			;
 		event(port);
@@ -1251,7 +1251,7 @@ static void eventfd_ends_with_a_restore(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, world.eventfds[0].refs);
 }
 
-/* From one port to the other by one eventfd, and by a loop of both: once. */
+/* One eventfd that gets the events of one port and notifies another. */
 static void eventfd_both_ways_forwards_and_cannot_storm(struct kunit *test)
 {
 	struct file *filp = test->priv;
@@ -1262,7 +1262,7 @@ static void eventfd_both_ways_forwards_and_cannot_storm(struct kunit *test)
 	event(from);
 	event(from);
 	KUNIT_EXPECT_EQ(test, 1, world.ports[to].sends);
-	/* Nobody but the kernel has read it, so the port is masked. */
+	/* Only the kernel has read the eventfd, so the port is masked. */
 	KUNIT_EXPECT_EQ(test, 0, world.eventfds[0].count);
 	expect_status(filp, from, EVTCHN_STATUS_VIRQ, 0, 3,
 		      EVTCHN_STATUS_F_MASKED | EVTCHN_STATUS_F_EVENTFD);
@@ -1310,16 +1310,16 @@ static void read_enables_what_it_returns_if_told_to(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 2 * i, world.eois);
 		KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
 		KUNIT_EXPECT_EQ(test, port, world.memory[0]);
-		/* That which waited has come, and is one. */
+		/* The second event was held back until that read. */
 		KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
 		KUNIT_EXPECT_EQ(test, 2 * i + 2, world.eois);
 		KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 1));
 	}
 	KUNIT_EXPECT_EQ(test, EVTCHN_FEATURE_READ_ENABLES, atomic_read(&world.file->features));
-	/* A write that comes too late does nothing. */
+	/* A write of an enabled port does nothing. */
 	write_port(filp, port);
 	KUNIT_EXPECT_EQ(test, 6, world.eois);
-	/* One who does not know writes what is queued again already. */
+	/* A program that does not know the feature writes a queued port. */
 	for (i = 0; i < 100; i++) {
 		event(port);
 		KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 1));
@@ -1327,12 +1327,12 @@ static void read_enables_what_it_returns_if_told_to(struct kunit *test)
 		event(port);
 		write_port(filp, port);
 		KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
-		/* And now that it was read, what waited comes, once. */
+		/* After the read, the event that was held back comes once. */
 		write_port(filp, port);
 		KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
 		KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 8));
 	}
-	/* Should the port be in the ring twice for once, its last entry enables it. */
+	/* If the port is in the ring twice, its last entry enables it. */
 	event(port);
 	uevtchn_ring_push(&world.file->ring, port);
 	eois = world.eois;
@@ -1340,13 +1340,13 @@ static void read_enables_what_it_returns_if_told_to(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, eois, world.eois);
 	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 1));
 	KUNIT_EXPECT_EQ(test, eois + 1, world.eois);
-	/* But what was forgotten can be enabled. */
+	/* A port whose event RESET has dropped can be enabled by a write. */
 	event(port);
 	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_RESET, 0));
 	write_port(filp, port);
 	event(port);
 	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
-	/* An event that was missed is not lost either. */
+	/* A missed event is not lost. */
 	event(port);
 	replay(port);
 	KUNIT_EXPECT_EQ(test, 1, read_ports(filp, 8));
@@ -1362,7 +1362,7 @@ static void read_enables_what_it_returns_if_told_to(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 64));
 }
 
-/* As readv() and io_uring: of memory of the kernel, which is as good here. */
+/* As readv() and io_uring call, but with kernel memory. */
 static ssize_t call_iter(struct file *filp, unsigned int direction, void *memory,
 			 size_t size, int flags)
 {
@@ -1402,7 +1402,7 @@ static void iterators_are_as_good_as_buffers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 76, read_iter(filp, got + 1, 76, 0));
 	KUNIT_EXPECT_MEMEQ(test, got, ports, sizeof(ports));
 	KUNIT_EXPECT_EQ(test, -EAGAIN, read_iter(filp, got, 4, 0));
-	/* What may not wait does not, though the file may. */
+	/* IOCB_NOWAIT does not wait, even if the file is blocking. */
 	filp->f_flags &= ~O_NONBLOCK;
 	KUNIT_EXPECT_EQ(test, -EAGAIN, read_iter(filp, got, 4, IOCB_NOWAIT));
 	filp->f_flags |= O_NONBLOCK;
@@ -1412,7 +1412,7 @@ static void iterators_are_as_good_as_buffers(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(many); i++)
 		many[i] = ports[0];
 	event(ports[0]);
-	/* What cannot be allocated at once may be tried again. */
+	/* If memory is not available at once, the write may be tried again. */
 	world.fail.alloc = 1;
 	KUNIT_EXPECT_EQ(test, -EAGAIN, write_iter(filp, many, 33 * 4, IOCB_NOWAIT));
 	world.fail.alloc = 1;
@@ -1465,14 +1465,14 @@ static void fdinfo_tells_why_nothing_is_heard(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, fdinfo(test),
 			   "evtchn-ports:\t3\nevtchn-ring:\t64/64 overflow\n"
 			   "evtchn-restrict-domid:\t5\nevtchn-lost:\t3\n");
-	/* Until they are unbound, also when their irqs are gone. */
+	/* Lost ports count until they are unbound, even without their irqs. */
 	KUNIT_EXPECT_EQ(test, 0, call(filp, IOCTL_EVTCHN_UNBIND, 2));
 	call(filp, IOCTL_EVTCHN_BIND_INTERDOMAIN, DOMAIN);
 	KUNIT_EXPECT_STREQ(test, fdinfo(test),
 			   "evtchn-ports:\t1\nevtchn-ring:\t1/64 overflow\n"
 			   "evtchn-restrict-domid:\t5\n"
 			   "evtchn-port:\t1 irq 1003 masked\nevtchn-lost:\t2\n");
-	/* What is switched on. */
+	/* The features that are switched on. */
 	call(filp, IOCTL_EVTCHN_RESET, 0);
 	call(filp, IOCTL_EVTCHN_FEATURES, EVTCHN_FEATURE_READ_ENABLES);
 	KUNIT_EXPECT_STREQ(test, fdinfo(test),
@@ -1505,13 +1505,13 @@ static void trace_tells_all_in_order(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, "e", traced());
 	replay(port);
 	KUNIT_EXPECT_STREQ(test, "m", traced());
-	/* What was missed comes now. */
+	/* The missed event is delivered now. */
 	write_port(filp, port);
 	KUNIT_EXPECT_STREQ(test, "we", traced());
 	write_port(filp, port);
 	write_port(filp, port);
 	KUNIT_EXPECT_STREQ(test, "w", traced());
-	/* Also what an eventfd gets, and enables. */
+	/* Also events of an eventfd, and a read of it that enables. */
 	set_eventfd(filp, port, 0, READ_ENABLES);
 	event(port);
 	read_eventfd(0);
@@ -1527,7 +1527,7 @@ static void trace_tells_all_in_order(struct kunit *test)
 	event(port);
 	KUNIT_EXPECT_STREQ(test, "we", traced());
 
-	/* Each bind ends once. */
+	/* Each bind is followed by one unbind or lost. */
 	call(filp, IOCTL_EVTCHN_UNBIND, port);
 	world.fail.request = -ENOMEM;
 	call(filp, IOCTL_EVTCHN_BIND_VIRQ, 3);

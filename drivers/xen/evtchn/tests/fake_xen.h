@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The driver on a Xen that is made up. All that it calls of Xen, of the event
- * core, and to allocate ends here: that fails on demand, and complains of what
- * no correct driver does.
+ * A model of Xen, to test the driver. All calls of the driver to Xen, to the
+ * event core and to allocators end here. They fail on demand, and complain
+ * about what a correct driver does not do.
  */
 #include <kunit/test.h>
 
@@ -51,7 +51,7 @@
 
 struct world_port {
 	u32 status;		/* EVTCHNSTAT_* */
-	bool made;		/* for the driver, which is to close it once */
+	bool made;		/* by the driver, which has to close it once */
 	bool pending;
 	int irq;		/* 0: not mapped */
 	unsigned int sends;
@@ -68,7 +68,7 @@ struct world_irq {
 	void *data;
 	char name[sizeof("evtchn:") + TASK_COMM_LEN];
 	int disabled;
-	unsigned int owed;	/* EOIs that the driver's handler was called for */
+	unsigned int owed;	/* EOIs that the driver has yet to send */
 	bool shared;
 };
 
@@ -78,10 +78,10 @@ struct world_irq {
 struct world_eventfd {
 	wait_queue_head_t queue;
 	u64 count;
-	int files, refs;	/* references to the open file, and to it */
+	int files, refs;	/* references to its open file, and to itself */
 };
 
-/* The allocation of this number fails, or each call of a kind; 0: none. */
+/* The alloc-th allocation fails, or each call of a kind; 0: none. */
 struct failure {
 	unsigned int alloc;
 	int op, map, request, misc;
@@ -104,17 +104,17 @@ static struct world {
 	void (*at_enable)(void);
 	unsigned int nr_live, ops, closes, eois, signals;
 	bool is_traced;
-	char trace[32];		/* a letter for each thing that was traced */
+	char trace[32];		/* a letter for each trace event */
 	size_t traced;
 	struct miscdevice *misc;
 	struct world_eventfd eventfds[NR_EVENTFDS];
-	int in_eventfd;		/* its waiters are called */
+	int in_eventfd;		/* waiters of an eventfd are being called */
 	u32 *memory;		/* of the program, at USER_BASE */
-	struct uevtchn_file *file;	/* whose operation runs */
+	struct uevtchn_file *file;	/* the one whose operation runs */
 	const char *complaint;
 } world;
 
-/* Noted here, as a lock may be held, and told by no_complaint(). */
+/* Only notes it, as a lock may be held; no_complaint() reports it. */
 static void complain_if(bool wrong, const char *what)
 {
 	if (wrong && !world.complaint)
@@ -138,8 +138,8 @@ static void call_once(void (**hook)(void))
 }
 
 /*
- * Locks: a try shows whether somebody has one, without lockdep, too; but not on
- * a single CPU, where anybody can take a spinlock.
+ * Locks: a trylock shows whether a lock is held, even without lockdep; but not
+ * without SMP, where taking a spinlock always succeeds.
  */
 
 #define must_hold(kind, lock)						\
@@ -155,7 +155,7 @@ do {									\
 static void must_be_allowed_to_sleep(void)
 {
 	might_sleep();
-	/* The test itself may call when it has closed the file. */
+	/* The test itself may call this after it has closed the file. */
 	if (!world.file)
 		return;
 	if (write_trylock(&world.file->lock))
@@ -185,7 +185,7 @@ static int world_lock_killable(struct mutex *lock)
  * Memory
  */
 
-/* Each piece of memory that the driver has begins so, for a free to be checked. */
+/* The header of each allocation of the driver, to check how it is freed. */
 struct piece {
 	size_t size;
 	bool live;
@@ -224,7 +224,7 @@ static void world_free(const void *p)
 	complain_if(!piece->live, "memory is freed that was not allocated");
 	if (!piece->live)
 		return;
-	/* Whoever uses it from now on is to see that. */
+	/* Poison it, so that a use after free shows. */
 	memset(piece->memory, 0x6b, piece->size);
 	piece->live = false;
 	world.nr_live--;
@@ -234,8 +234,8 @@ static void world_free(const void *p)
 DEFINE_FREE(world, void *, world_free(IS_ERR(_T) ? NULL : _T))
 
 /*
- * User memory: real one cannot be had in a kernel thread of a PV domain. It ends
- * after two pages, and there is none elsewhere.
+ * User memory, simulated, as a kernel thread of a PV domain cannot have any. It
+ * is two pages long, and no other address is mapped.
  */
 static unsigned long world_copy(void *to_kernel, const void *from_kernel,
 				unsigned long user, size_t size)
@@ -260,7 +260,7 @@ static evtchn_port_t open_port(u32 status, bool made, u32 argument)
 {
 	evtchn_port_t port = 1;
 
-	/* As Xen does, the lowest number, at once again. */
+	/* As in Xen, the lowest free number, which is reused at once. */
 	while (port < NR_PORTS && world.ports[port].status != EVTCHNSTAT_closed)
 		port++;
 	KUNIT_ASSERT_LT(world.test, port, NR_PORTS);
@@ -275,7 +275,7 @@ static void close_port(evtchn_port_t port)
 	memset(&world.ports[port], 0, sizeof(world.ports[port]));
 }
 
-/* How many ports are open; those alone that the driver has to close. */
+/* How many ports are open; if @made, those that the driver has to close. */
 static unsigned int count_ports(bool made)
 {
 	unsigned int i, n = 0;
@@ -293,7 +293,7 @@ static int world_op(int op, void *arg)
 	struct evtchn_status *status = arg;
 	struct evtchn_bind_virq *virq = arg;
 
-	/* What only tells does not wait for anything. */
+	/* A status query does not wait for anything. */
 	if (op != EVTCHNOP_status)
 		must_be_allowed_to_sleep();
 	world.ops++;
@@ -309,7 +309,7 @@ static int world_op(int op, void *arg)
 		complain_if(interdomain->remote_port != REMOTE_PORT, "the remote port is lost");
 		interdomain->local_port = open_port(EVTCHNSTAT_interdomain, true,
 						    interdomain->remote_dom);
-		/* Xen does that. */
+		/* As Xen does. */
 		world.ports[interdomain->local_port].pending = true;
 		return 0;
 	case EVTCHNOP_alloc_unbound:
@@ -318,7 +318,7 @@ static int world_op(int op, void *arg)
 		return 0;
 	case EVTCHNOP_status:
 		complain_if(status->dom != DOMID_SELF, "another domain's port is looked at");
-		/* Port 0 is reserved, which looks closed. */
+		/* Port 0 is reserved, and reported as closed. */
 		if (status->port >= NR_PORTS)
 			return -EINVAL;
 		status->status = world.ports[status->port].status;
@@ -401,7 +401,7 @@ static void event(evtchn_port_t port)
 		deliver(irq_of(world.ports[port].irq));
 }
 
-/* The irq core does this, when an event comes while the handler runs. */
+/* As the irq core does when an event comes while the handler runs. */
 static void replay(evtchn_port_t port)
 {
 	call_handlers(irq_of(world.ports[port].irq));
@@ -422,7 +422,7 @@ static int world_map(evtchn_port_t port, bool is_static)
 		return world.fail.map;
 	if (world.ports[port].irq)
 		return -EBUSY;
-	/* Those that were given back last are used last, so that they show. */
+	/* Reuse released irqs as late as possible, so that misuse shows. */
 	do {
 		irq = &world.irqs[world.next_irq++ % NR_IRQS_MADE];
 	} while (irq->refs);
@@ -461,9 +461,9 @@ static void world_eoi(unsigned int nr, unsigned int flags)
 	world.eois++;
 	if (by_write)
 		must_hold(write, &world.file->lock);
-	complain_if(flags, "a program's EOI is called spurious");
+	complain_if(flags, "an EOI of a program is marked spurious");
 	complain_if(!irq->owed, "an EOI is sent that is not owed");
-	/* Whoever reads an eventfd has seen what was missed, too. */
+	/* A reader of an eventfd has seen the missed event, too. */
 	if (irq->owed)
 		irq->owed = by_write ? irq->owed - 1 : 0;
 	unmask(irq);
@@ -499,7 +499,7 @@ static void world_free_irq(unsigned int nr, void *data)
 		irq->handler(nr, data);
 	irq->handler = NULL;
 	irq->data = NULL;
-	complain_if(world.file->ring.used != used, "a binding that goes pushes its port");
+	complain_if(world.file->ring.used != used, "a closing binding pushes its port");
 	irq->owed = min(irq->owed, 1);
 }
 
@@ -535,7 +535,7 @@ static void world_eventfd_put(struct eventfd_ctx *ctx)
 	struct world_eventfd *eventfd = (struct world_eventfd *)ctx;
 
 	complain_if(!eventfd->refs--, "an eventfd is put twice");
-	/* Nobody adds a waiter now. */
+	/* Nothing adds a waiter meanwhile. */
 	complain_if(!eventfd->refs && waitqueue_active(&eventfd->queue),
 		    "an eventfd is put, and there are waiters in its queue");
 }
@@ -597,7 +597,7 @@ static void world_enable_irq(unsigned int nr)
 	call_once(&world.at_enable);
 }
 
-/* A program's write() of it. */
+/* As a program's write() of the eventfd. */
 static void write_eventfd(int fd, u64 count)
 {
 	struct world_eventfd *eventfd = &world.eventfds[fd];
@@ -605,7 +605,7 @@ static void write_eventfd(int fd, u64 count)
 	world_change_eventfd(eventfd, eventfd->count + count, EPOLLIN);
 }
 
-/* A program's read() of it: what was in it. */
+/* As a program's read() of the eventfd; returns its count. */
 static u64 read_eventfd(int fd)
 {
 	u64 count = world.eventfds[fd].count;
@@ -615,7 +615,7 @@ static u64 read_eventfd(int fd)
 	return count;
 }
 
-/* As that of the event core: nothing, once a restore took the port. */
+/* As in the event core: sends nothing if a restore took the port. */
 static void world_send_by_irq(unsigned int nr)
 {
 	struct world_irq *irq = irq_of(nr);
@@ -647,14 +647,14 @@ static void world_trace(const struct uevtchn_file *file, evtchn_port_t port, int
 	struct world_irq *traced = irq_of(irq);
 
 	complain_if(what == UEVTCHN_TRACE_LOST ? traced->port != 0 : traced->port != port,
-		    "what is traced is not so");
-	complain_if(strncmp(file->name, "evtchn:", 7), "traced is not a file");
+		    "the port or irq traced is wrong");
+	complain_if(strncmp(file->name, "evtchn:", 7), "the file traced is wrong");
 	/* The last byte stays 0. */
 	if (world.traced < sizeof(world.trace) - 1)
 		world.trace[world.traced++] = "bulemown"[what];
 }
 
-/* From here on the driver's calls are of the world. */
+/* From here on, the driver's calls are redirected to the model. */
 #undef lockdep_assert_held
 #undef fput
 #undef kzalloc

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Each of the tests has a copy of the driver, or of a part, so that they need
- * neither the driver nor Xen to run. The driver may be built in as well, so
- * the functions of a copy begin with KUNIT_PREFIX, which a test defines.
+ * Each test contains a copy of the driver, or of a part of it, and so needs
+ * neither the driver nor Xen to run. As the driver may be built in as well,
+ * the functions of a copy begin with KUNIT_PREFIX, which the test defines.
  */
 #include <linux/args.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The ring against a plain queue: every sequence of operations up to a length,
- * on small rings, with whom each one wakes. And the sizes of a real one.
+ * The ring is compared with a plain queue: every sequence of operations up to a
+ * length, on small rings, and the wake-ups. Then the sizes of a real ring.
  */
 #include <kunit/test.h>
 
@@ -16,10 +16,10 @@
 #include "../ring.c"
 
 /*
- * The operations, a letter for each, which the message of a failure has:
+ * The operations, a letter for each, as printed when a test fails:
  *
  *	A, B	push this port
- *	1, 3	begin to read, or read on: so many ports
+ *	1, 3	begin to read, or read on: this number of ports
  *	o	another reader tries, too, and does not wait
  *	t, l	end the read, and take or leave what was copied
  *	w	withdraw port A
@@ -40,10 +40,10 @@ static const char ops[] = "AB13otlwxg";
 
 struct pair {
 	struct uevtchn_ring ring;
-	/* Is asleep on the ring, and notes what it is woken with. */
+	/* Sleeps on the ring, and notes the key that it is woken with. */
 	wait_queue_entry_t sleeper;
 	__poll_t woken;
-	/* What there should be, written without an index that wraps. */
+	/* The expected state, without indices that wrap. */
 	evtchn_port_t ports[MAX_SIZE + LENGTH];
 	u32 size, used, peeked;
 	bool reading, contended, overflow;
@@ -53,7 +53,7 @@ struct pair {
 static int note_wake_up(wait_queue_entry_t *entry, unsigned int mode, int flags,
 			void *key)
 {
-	/* A wake-up for nothing shows as this. */
+	/* A wake-up without a key is noted as EPOLLMSG. */
 	container_of(entry, struct pair, sleeper)->woken |= key_to_poll(key) ?: EPOLLMSG;
 	return 1;
 }
@@ -102,7 +102,7 @@ static bool read_agrees(struct pair *pair, u32 max)
 	return true;
 }
 
-/* Does @op to both; whether the ring returns what it should. */
+/* Applies @op to both. Returns whether the ring returns what it should. */
 static bool apply(struct pair *pair, char op)
 {
 	struct uevtchn_ring *ring = &pair->ring;
@@ -170,7 +170,7 @@ static bool same(const struct pair *pair)
 	return true;
 }
 
-/* On a ring of @size with @fill ports, some before the wrap of its indices. */
+/* Runs sequence @nr on a ring of @size with @fill ports; its indices wrap. */
 static void try_sequence(struct kunit *test, u32 size, u32 fill, unsigned int nr)
 {
 	char path[MAX_SIZE + LENGTH + 1] = {};
@@ -203,8 +203,8 @@ static void try_sequence(struct kunit *test, u32 size, u32 fill, unsigned int nr
 }
 
 /*
- * A ring's size is a power of two, or 0. A full ring is far from an empty one:
- * begin with every fill.
+ * A ring's size is 0 or a power of two. As the operations are too few to fill
+ * an empty ring and more, start from every fill level.
  */
 static void any_sequence_is_a_queue(struct kunit *test)
 {

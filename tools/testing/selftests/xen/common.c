@@ -7,14 +7,14 @@
 
 #include "common.h"
 
-/* Everything that poll() can say of a file. */
+/* All results that poll() can have for a file. */
 #define POLL_ALL	(POLLIN | POLLPRI | POLLOUT | POLLRDNORM | \
 			 POLLRDBAND | POLLWRNORM | POLLWRBAND | POLLRDHUP)
 
 /* The kernel log since the program began, or -1. */
 static int log_fd = -1;
 
-/* Whether ev_load_module() loaded something, and it was not there before. */
+/* Whether ev_load_module() has loaded a module that was not loaded before. */
 static bool module_is_ours;
 
 /* What a system call returned, or -errno. */
@@ -176,7 +176,7 @@ void ev_settle(void)
 
 	if (sched_getaffinity(0, sizeof(all), &all))
 		return;
-	/* Also where the program does not run of itself: the core asks nobody. */
+	/* All CPUs, as the event core ignores the program's affinity. */
 	for (cpu = 0; cpu < cpus; cpu++)
 		if (cpu != here && !ev_pin(cpu))
 			sched_yield();
@@ -200,7 +200,7 @@ static int bind_pair(int fd_a, int fd_b, struct ev_pair *pair)
 	return b < 0 ? b : 0;
 }
 
-/* The next event is that port's, or any port's if it is 0, and is written back. */
+/* Takes the next event, of @port unless that is 0, and writes it back. */
 static int take_and_enable(int fd, unsigned int port)
 {
 	int ret = ev_take(fd);
@@ -223,7 +223,7 @@ int ev_connect_many(int fd, struct ev_pair *pairs, int n)
 
 	for (i = 0; i < n && !ret; i++)
 		ret = bind_pair(fd, fd, &pairs[i]);
-	/* All the events of BIND_INTERDOMAIN together: that is a lot faster. */
+	/* Take all events of BIND_INTERDOMAIN together, which is faster. */
 	for (i = 0; i < n && !ret; i++)
 		ret = take_and_enable(fd, 0);
 	return ret;
@@ -258,7 +258,7 @@ int ev_is_alone(unsigned int port)
 
 	if (fd < 0)
 		return fd;
-	/* Xen connects what is not connected, and takes it back with close(). */
+	/* Xen connects the port if it is alone; a close undoes that. */
 	ret = ev_bind_interdomain(fd, EV_SELF, port);
 	close(fd);
 	return ret > 0 ? 1 : ret == -EINVAL ? 0 : ret;
@@ -288,7 +288,7 @@ int ev_read_file(const char *path, char *text, size_t size)
 	return n < 0 ? -EIO : 0;
 }
 
-/* Settings as they were. */
+/* The former values of settings. */
 static struct {
 	char *path, *value;
 } settings[512];
@@ -307,7 +307,7 @@ int ev_set(const char *pattern, const char *value)
 		if (ev_read_file(files.gl_pathv[i], text, sizeof(text)) ||
 		    ev_write_file(files.gl_pathv[i], value))
 			continue;
-		/* Of a choice the one in brackets. */
+		/* If the file lists choices, keep the one in brackets. */
 		was = strchr(text, '[') ? strchr(text, '[') + 1 : text;
 		was[strcspn(was, "]\n")] = '\0';
 		settings[nr_settings].path = strdup(files.gl_pathv[i]);
@@ -354,7 +354,7 @@ static void *sleeper_run(void *arg)
 	return NULL;
 }
 
-/* True as well if that cannot be read. */
+/* Also true if the state cannot be read. */
 static bool is_asleep(pid_t tid)
 {
 	char path[64], stat[128], *state;
@@ -423,7 +423,7 @@ int ev_unload_module(const char *name)
 	return result(syscall(__NR_delete_module, name, O_NONBLOCK));
 }
 
-/* <xen/privcmd.h> wants headers of Xen's that user space does not have. */
+/* <xen/privcmd.h> needs headers of Xen that user space does not have. */
 struct hypercall {
 	uint64_t op;
 	uint64_t arg[5];
@@ -444,7 +444,7 @@ const char *ev_xen_missing = "the program did not begin";
 static int privcmd = -1;
 static union ev_xen_arg *xen_page;
 
-/* What Xen calls this domain when it does not say EV_SELF. */
+/* This domain's own id, which Xen reports instead of EV_SELF. */
 static uint16_t own_domain;
 
 static int xen_call(int op, union ev_xen_arg *arg)
@@ -526,7 +526,7 @@ int ev_xen_count_loopbacks(void)
 		/* The end of Xen's table. */
 		if (ret == -EINVAL)
 			return n;
-		/* Some releases of Xen do not tell its own ports. */
+		/* Some releases of Xen refuse to report on its own ports. */
 		if (ret == -EACCES)
 			continue;
 		if (ret)
@@ -558,7 +558,7 @@ static const char *open_xen(void)
 	if (UINTPTR_MAX <= UINT32_MAX)
 		return "a 32-bit program: privcmd serves none";
 
-	/* In a domain without xenstore it sleeps for ever since XSA-482. */
+	/* Since XSA-482, this never returns in a domain without xenstore. */
 	sigaction(SIGALRM, &action, &before);
 	setitimer(ITIMER_REAL, &limit, NULL);
 	privcmd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
@@ -625,11 +625,11 @@ int ev_log_trouble(char first[EV_LOG_RECORD])
 		"evtchn_", "xen_evtchn", "events_base", "events_fifo",
 		"xen_irq_lateeoi", NULL,
 	};
-	/* In each trace from an interrupt, whatever had that; and modules' names. */
+	/* These are in every trace from an interrupt, or are modules' names. */
 	static const char * const passing[] = {
 		"do_upcall", "handle_events", "handle_irq_for_port", "Modules linked in", NULL,
 	};
-	/* How many records more belong to a complaint; the longest have 150. */
+	/* How many more records belong to a complaint; the longest have 150. */
 	static int left;
 	int found = 0;
 	static char record[EV_LOG_RECORD];

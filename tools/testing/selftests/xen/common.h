@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * What the tests of /dev/xen/evtchn share: each call of the device as a function
- * that returns its result or -errno, a loopback inside this domain, what Xen
- * says of a port, threads that sleep, modules, and the kernel log.
+ * Common code of the tests of /dev/xen/evtchn: each call of the device as a
+ * function that returns its result or -errno, loopbacks inside this domain, the
+ * state of a port in Xen, threads that sleep, modules, and the kernel log.
  */
 #ifndef _SELFTESTS_XEN_COMMON_H
 #define _SELFTESTS_XEN_COMMON_H
@@ -23,18 +23,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* What is no test has no use for the harness. */
+/* Programs that are not tests do not need the harness. */
 #ifdef EV_NO_HARNESS
 #include "../kselftest.h"
 #else
 #include "../kselftest_harness.h"
 #endif
 
-/* In seconds, after which a test counts as hung: emulated guests are slow. */
+/* Seconds after which a test counts as hung: emulated guests are slow. */
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT	120
 
-/* <xen/evtchn.h> leaves its definition to whoever includes it. */
+/* <xen/evtchn.h> needs it to be defined before. */
 #define domid_t uint16_t
 #include <xen/evtchn.h>
 
@@ -44,10 +44,10 @@
 #define EV_SELF		0x7ff0u
 #define EV_NO_DOMAIN	0x7fefu
 
-/* A hang guard, never a measure: it only ends what would not end. */
+/* A hang guard, not a measure: it only ends a wait that would not end. */
 #define EV_GUARD_MS	20000
 
-/* What poll() says of an empty ring, and of one that has an event. */
+/* The result of poll() on an empty ring, and on one that has an event. */
 #define EV_POLL_IDLE	(POLLOUT | POLLWRNORM)
 #define EV_POLL_EVENT	(EV_POLL_IDLE | POLLIN | POLLRDNORM)
 
@@ -64,12 +64,12 @@ int ev_restrict(int fd, unsigned int domain);
 int ev_read(int fd, void *buf, size_t bytes);
 int ev_write(int fd, const void *buf, size_t bytes);
 int ev_enable(int fd, unsigned int port);
-/* What poll() says now; and once there is something to read. */
+/* The result of poll() at once, and after waiting for an event. */
 int ev_poll(int fd);
 int ev_wait(int fd);
 /* Waits for an event and takes it: the port, or -errno. */
 int ev_take(int fd);
-/* The next event once all that were sent are handled: the port, or -errno. */
+/* The next event, after all sent ones are handled: the port, or -errno. */
 int ev_next(int fd);
 
 /* Binds a VIRQ that nobody has, which it writes to @virq: the port or -errno. */
@@ -102,18 +102,18 @@ int ev_connect_many(int fd, struct ev_pair *pairs, int n);
 int ev_pass(int from_fd, unsigned int from, int to_fd, unsigned int to);
 /* A notification of each end arrives at the other: 0, or -errno. */
 int ev_ping(int fd_a, int fd_b, const struct ev_pair *pair);
-/* A new pair in a file of its own answers: 0, or -errno. */
+/* Whether a new pair in a file of its own works: 0, or -errno. */
 int ev_ping_fresh(void);
 /*
- * Whether nobody is at the other end of a loopback's port, of whatever file: 1,
- * 0 or -errno. That is so once its peer was closed, and needs no privcmd.
+ * Whether a loopback's port, of any file, is not connected any more, because
+ * its peer was closed: 1, 0 or -errno. Needs no privcmd.
  */
 int ev_is_alone(unsigned int port);
 
 /* Writes @text to the file, or reads up to @size - 1 bytes: 0 or -errno. */
 int ev_write_file(const char *path, const char *text);
 int ev_read_file(const char *path, char *text, size_t size);
-/* Sets all files of that name, as of glob(): how many. And all as they were. */
+/* Sets all files that match, as by glob(): how many; and restores them. */
 int ev_set(const char *pattern, const char *value);
 void ev_put_back(void);
 /* How many irqs there are whose action has this name, or -errno. */
@@ -132,21 +132,22 @@ struct ev_sleeper {
 /* Starts one, and returns when it sleeps: 0 or an errno as of pthread_create() */
 int ev_sleeper_start(struct ev_sleeper *sleeper, int fd, short poll);
 /*
- * Returns when it sleeps, or is done. Should neither be seen, the test shows less
- * and is no less true.
+ * Returns when it sleeps, or is done. If neither can be detected, the test
+ * shows less, but its result is still right.
  */
 void ev_sleeper_wait(struct ev_sleeper *sleeper);
 
 /*
- * Loads the module of $EVTCHN_MODULES, or of test_modules beside the program.
- * Returns NULL, or what is missing. And unloads it, unless it was there before.
+ * Loads the module from $EVTCHN_MODULES, or from test_modules beside the
+ * program. Returns NULL, or what is missing. The other function unloads it,
+ * unless it was loaded before.
  */
 const char *ev_load_module(const char *name);
 int ev_unload_module(const char *name);
 
 /*
- * Event channels without the driver: what Xen itself says and does, through
- * /dev/xen/privcmd. That serves privileged domains, and no 32-bit programs.
+ * Event channels without the driver, by hypercalls through /dev/xen/privcmd.
+ * That serves privileged domains, and no 32-bit programs.
  */
 enum { EV_CLOSED, EV_UNBOUND, EV_INTERDOMAIN, EV_PIRQ, EV_VIRQ, EV_IPI };
 
@@ -179,24 +180,24 @@ union ev_xen_arg {
 	} alloc_unbound;
 };
 
-/* NULL, or what is missing for calls of Xen; asked once, when the program begins. */
+/* NULL, or what is missing for hypercalls; set when the program begins. */
 extern const char *ev_xen_missing;
 
 int ev_xen_close(unsigned int port);
 int ev_xen_send(unsigned int port);
-/* Ports that Xen has and nobody in the kernel, as a static one; or -errno. */
+/* Make a port that the kernel does not know, as a static one; or -errno. */
 int ev_xen_bind_virq(unsigned int virq);
 int ev_xen_alloc_unbound(unsigned int domain);
 int ev_xen_bind_interdomain(unsigned int domain, unsigned int port);
-/* All that Xen says of a port of this domain: 0 or -errno. */
+/* The state in Xen of a port of this domain: 0 or -errno. */
 int ev_xen_query(unsigned int port, union ev_xen_arg *arg);
 /* EV_CLOSED to EV_IPI; or -errno. Beyond Xen's table that is -EINVAL. */
 int ev_xen_status(unsigned int port);
 /*
  * How many ports of this domain are connected to itself, or wait for that; or
- * -errno. What the kernel has of these stays, but other programs, and the toolstack
- * for disks of dom0, may have some that come and go: so the second one asks only if
- * $EVTCHN_ALONE says that there is nobody else.
+ * -errno. The kernel's own ones are constant, but other programs, and the
+ * toolstack for disks of dom0, may open and close some. So the second function
+ * counts only if $EVTCHN_ALONE says that nobody else does.
  */
 int ev_xen_count_loopbacks(void);
 int ev_loopbacks_if_alone(void);
@@ -205,9 +206,10 @@ int ev_loopbacks_if_alone(void);
 #define EV_LOG_RECORD	8192
 
 /*
- * Looks for the kernel's complaints since the program began, or the last call, in
- * which the driver, the event core or a test's program takes part. That something is
- * slow is none. Returns 1 with its first record, 0 if there is none, or -errno.
+ * Looks for complaints in the kernel log, since the program began or the last
+ * call, that involve the driver, the event core or a test program. Messages
+ * that something is slow do not count. Returns 1 with the complaint's first
+ * record, 0 if there is none, or -errno.
  */
 int ev_log_trouble(char record[EV_LOG_RECORD]);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The commands that FEATURES tells of, and eventfds: each as a function that returns
- * its result or -errno.
+ * The commands that FEATURES reports, and eventfds: each as a function that
+ * returns its result or -errno.
  */
 #ifndef _SELFTESTS_XEN_EV_FEATURES_H
 #define _SELFTESTS_XEN_EV_FEATURES_H
@@ -19,7 +19,7 @@ static inline int features(int fd, unsigned int enable)
 	return ev_ioctl(fd, IOCTL_EVTCHN_FEATURES, &arg);
 }
 
-/* Of a driver without the command, or without any for 32-bit programs. */
+/* The driver lacks the command, or all commands for 32-bit programs. */
 static inline bool is_lacking(int ret)
 {
 	return ret == -ENOSYS || ret == -ENOTTY;
@@ -34,7 +34,7 @@ static inline bool has_eventfds(int fd)
 
 static inline int status_of(int fd, unsigned int port, struct ioctl_evtchn_status *status)
 {
-	/* All of it is to be overwritten. */
+	/* STATUS must overwrite all fields. */
 	memset(status, 0xa5, sizeof(*status));
 	status->port = port;
 	return ev_ioctl(fd, IOCTL_EVTCHN_STATUS, status);
@@ -54,7 +54,7 @@ static inline int set_eventfd(int fd, unsigned int port, int efd, unsigned int f
 	return ev_ioctl(fd, IOCTL_EVTCHN_EVENTFD, &arg);
 }
 
-/* What was in it, once all events that were sent are handled; or -errno. */
+/* The count of the eventfd, after all sent events are handled; or -errno. */
 static inline int taken(int efd)
 {
 	uint64_t count;

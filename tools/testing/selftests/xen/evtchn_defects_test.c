@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What the driver of /dev/xen/evtchn before this one did wrong: for each of its
- * defects (D1 to D18) that a program can reach, the right behaviour. And the
- * same for what a driver without them, or the event core behind it, may still do
- * wrong (A2 to A11).
+ * Tests of the right behaviour for each defect of the former driver of
+ * /dev/xen/evtchn (D1 to D18) that a program can trigger, and for faults that a
+ * driver without these defects, or the event core behind it, may still have (A2
+ * to A11).
  *
  * It is not run by default. A kernel that has one of the defects may crash, or
- * keep a process that nobody can end, and d6_ closes a port behind its owner's
- * back, whose number somebody else may get before the owner takes it again. So
- * run it where the domain may go down. It takes nothing else from others.
+ * keep a process that cannot be killed, and d6_ closes a port behind its
+ * owner's back, so that somebody else may get the number before the owner takes
+ * it again. So run it where the domain may crash. Otherwise it does not disturb
+ * other programs.
  */
 #include <glob.h>
 #include <linux/userfaultfd.h>
@@ -38,7 +39,7 @@
 FIXTURE(files)
 {
 	int fd, other;
-	struct ev_pair pair, others;	/* both ends in the one, and in the other */
+	struct ev_pair pair, others;	/* both ends in fd, and in the other */
 };
 
 FIXTURE_SETUP(files)
@@ -63,7 +64,7 @@ static void close_file(int *fd)
 	*fd = -1;
 }
 
-/* What takes its time on each CPU takes no more of them than this. */
+/* Tests that take long on each CPU use no more CPUs than this. */
 static int some_cpus(void)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -73,7 +74,7 @@ static int some_cpus(void)
 
 /* D1: BIND_STATIC of a port of the kernel closed it. */
 
-/* A timer ends a sleep on each CPU, and an IPI wakes it up: or this hangs. */
+/* A timer ends a sleep on each CPU, and an IPI wakes it up; else this hangs. */
 static int kernel_ports_work(void)
 {
 	struct timespec ms = { .tv_nsec = 1000000 };
@@ -142,7 +143,7 @@ TEST_F(files, d3_static_of_foreign_port_is_busy)
 	EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, self->others.a));
 	EXPECT_EQ(-ENOTCONN, ev_unbind(self->fd, self->others.a));
 
-	/* The owner of the one goes first, and of the other last. */
+	/* The owner of one port closes first, and that of the other last. */
 	close_file(&self->fd);
 	EXPECT_EQ(0, ev_ping(self->other, self->other, &self->others));
 	close_file(&self->other);
@@ -160,12 +161,12 @@ TEST_F(files, d6_number_that_is_bound_already_costs_no_binding)
 	ASSERT_GE(loopbacks, 0);
 	port = ev_bind_unbound(self->fd, EV_SELF);
 	ASSERT_GT(port, 0);
-	/* Xen gives it out again, after those below that are free. */
+	/* Xen reuses it, after the free ones below. */
 	ASSERT_EQ(0, ev_xen_close(port));
 	for (tries = 0; ret > 0 && ret != port && tries < 100; tries++)
 		ret = ev_bind_unbound(self->fd, EV_SELF);
 	EXPECT_EQ(-EBUSY, ret);
-	/* It is the first one's again. */
+	/* The port belongs to the first file again. */
 	EXPECT_EQ(EV_UNBOUND, ev_xen_status(port));
 	EXPECT_EQ(0, ev_ping(self->fd, self->fd, &self->pair));
 	EXPECT_EQ(0, ev_unbind(self->fd, port));
@@ -188,7 +189,7 @@ TEST_F(files, d7_static_of_number_without_port_is_an_error)
 			TH_LOG("port %u", none[i]);
 		EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, none[i]));
 	}
-	/* One that is free. */
+	/* A free port. */
 	port = ev_bind_unbound(self->fd, EV_SELF);
 	ASSERT_EQ(0, ev_unbind(self->fd, port));
 	EXPECT_EQ(-ENOENT, ev_bind_static(self->fd, port));
@@ -203,7 +204,7 @@ TEST_F(files, d7_static_of_number_without_port_is_an_error)
  * a driver with the defect seldom fails; with a pause there it does at once.
  */
 
-/* Several ports, so that one is stored while another is read. */
+/* Several ports, so that one is pushed while another is read. */
 #define WAKE_PAIRS	4
 
 struct reader {
@@ -240,7 +241,7 @@ TEST(d8_reader_is_woken_by_every_event)
 	pthread_t thread;
 
 	for (round = 0; round < 2 * cpus; round++) {
-		/* It sleeps on after its round, until the process ends. */
+		/* The thread sleeps after its round, until the process ends. */
 		reader = calloc(1, sizeof(*reader));
 		reader->fd = ev_open(round % 2 ? O_NONBLOCK : 0);
 		peer = ev_open(O_CLOEXEC);
@@ -251,7 +252,7 @@ TEST(d8_reader_is_woken_by_every_event)
 			ASSERT_EQ(0, epoll_ctl(reader->epoll, EPOLL_CTL_ADD, reader->fd,
 					       &event));
 		}
-		/* It begins on this CPU and stays there: with the interrupts, or not. */
+		/* It inherits this CPU: that of the interrupts, or another. */
 		cpu = round / 2;
 		ASSERT_EQ(0, ev_pin(cpu));
 		ASSERT_EQ(0, pthread_create(&thread, NULL, read_for_ever, reader));
@@ -259,7 +260,7 @@ TEST(d8_reader_is_woken_by_every_event)
 		for (sent = WAKE_PAIRS; sent <= 50 * WAKE_PAIRS; sent += WAKE_PAIRS) {
 			for (i = 0; i < WAKE_PAIRS; i++)
 				ASSERT_EQ(0, ev_notify(peer, pairs[i].a));
-			/* All are taken before the next ones, or two become one event. */
+			/* Take all first, or two become one event. */
 			ASSERT_TRUE(becomes_true(reader->taken >= sent))
 				TH_LOG("%s, CPU %d: no wake-up, and there is %s event",
 				       reader->epoll ? "epoll" : "read", cpu,
@@ -292,7 +293,7 @@ static int start_job(struct job *job)
 	return -pthread_create(&job->thread, NULL, run_job, job);
 }
 
-/* Whether the thread ends, which nobody has joined yet. */
+/* Whether the thread ends. It was not joined yet. */
 static bool ends(pthread_t thread)
 {
 	struct timespec end;
@@ -304,7 +305,7 @@ static bool ends(pthread_t thread)
 
 /* D9, D10, A5, A6: a second handler on a port of the file */
 
-/* <xen/privcmd.h> wants headers of Xen's that user space does not have. */
+/* <xen/privcmd.h> needs headers of Xen that user space does not have. */
 struct ioeventfd {
 	uint64_t request, ports, addr;
 	uint32_t addr_len, event_fd, vcpus, vq, flags;	/* 1: no more */
@@ -323,12 +324,12 @@ struct io_request {
 
 enum { REQUEST_COPY = 1, REQUEST_READY = 1, REQUEST_ANSWERED = 3 };
 
-/* Where a virtio device is whose second queue is notified. */
+/* The address of a virtio device, whose second queue is notified. */
 #define VIRTIO_ADDR	0xfee00000
 #define VIRTIO_NOTIFY	0x50
 #define VIRTIO_QUEUE	1
 
-/* Commands of the module evtchn_sharer, which tells what they do. */
+/* Commands of the module evtchn_sharer, described in its source. */
 #define SHARER		"evtchn_sharer"
 #define SHARER_BIND	_IO('S', 0)
 #define SHARER_EVENTS	_IO('S', 1)
@@ -340,14 +341,14 @@ FIXTURE(shared)
 	int fd;			/* has pair.a, which is shared */
 	int peer;		/* has pair.b */
 	struct ev_pair pair;
-	bool given_up;		/* the port, by fd */
+	bool given_up;		/* fd has unbound the port */
 	int sharer, privcmd, event_fd;
 	bool assigned;		/* privcmd shares it, or else the module */
 	struct ioeventfd arg;
 	struct io_request *request;
 };
 
-/* A command of the module's: its result, or -errno. */
+/* A command of the module: its result, or -errno. */
 static int sharer_do(const FIXTURE_DATA(shared) *self, unsigned long cmd,
 		     unsigned long number)
 {
@@ -382,7 +383,7 @@ static int share(FIXTURE_DATA(shared) *self, bool privcmd)
 	return ret;
 }
 
-/* The second handler goes: 0 or -errno. */
+/* Removes the second handler: 0 or -errno. */
 static int leave(FIXTURE_DATA(shared) *self)
 {
 	close_file(&self->sharer);
@@ -408,7 +409,7 @@ FIXTURE_SETUP(shared)
 	ASSERT_NE(MAP_FAILED, self->request);
 	close_file(&self->sharer);
 	self->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	/* Where Xen's calls do not work, this may sleep for ever. */
+	/* Where hypercalls do not work, this open() may never return. */
 	self->privcmd = ev_xen_missing ? -1 : open("/dev/xen/privcmd", O_RDWR);
 }
 
@@ -443,7 +444,7 @@ static int serve(FIXTURE_DATA(shared) *self)
 	if (!self->assigned)
 		return pass_event(self) ?: sharer_do(self, SHARER_EOI, 1);
 
-	/* An event without a request comes first: that must be no end, either. */
+	/* First an event without a request: the next ones must still come. */
 	if (self->given_up)
 		ev_notify_settled(self->peer, self->pair.b);
 	*self->request = (struct io_request) {
@@ -471,7 +472,7 @@ static void serve_after(struct __test_metadata *_metadata, FIXTURE_DATA(shared) 
 		bool masked = way & 1, by_close = way & 2;
 
 		ASSERT_EQ(0, share(self, privcmd));
-		/* The file owes an EOI now, which nobody else sends. */
+		/* The file has an EOI to send now, which nobody else sends. */
 		if (masked) {
 			ASSERT_EQ(0, privcmd ? serve(self) : pass_event(self));
 			ASSERT_EQ(self->pair.a, ev_take(self->fd));
@@ -487,12 +488,12 @@ static void serve_after(struct __test_metadata *_metadata, FIXTURE_DATA(shared) 
 				       by_close ? "close" : "UNBIND",
 				       masked ? " of a masked port" : "");
 		}
-		/* Whoever goes last closes the port. */
+		/* The last user closes the port. */
 		EXPECT_EQ(0, ev_is_alone(self->pair.b));
 		ASSERT_EQ(0, leave(self));
 		EXPECT_EQ(1, ev_is_alone(self->pair.b));
 	}
-	/* Or the second handler goes first. */
+	/* Now the second handler is removed first. */
 	ASSERT_EQ(0, share(self, privcmd));
 	ASSERT_EQ(0, leave(self));
 	EXPECT_EQ(0, ev_ping(self->fd, self->peer, &self->pair));
@@ -505,7 +506,7 @@ static void serve_before_write(struct __test_metadata *_metadata,
 	int i;
 
 	ASSERT_EQ(0, share(self, privcmd));
-	/* More than the ring has slots. */
+	/* More events than the ring has slots. */
 	for (i = 0; i < 100; i++)
 		ASSERT_EQ(0, serve(self));
 	/* The file sees one event before its write, and one after it. */
@@ -534,7 +535,7 @@ TEST_F(shared, d10_events_before_the_write_are_one_after_it)
 
 /*
  * A5: the handler of privcmd, the only one in the kernel that shares a port with
- * a file, sent no EOI. When the file gave the port up, it saw one more event.
+ * a file, sent no EOI. After the file's UNBIND, it got only one more event.
  */
 TEST_F(shared, a5_privcmd_is_served_like_any_other)
 {
@@ -551,8 +552,8 @@ TEST_F(shared, a5_privcmd_is_served_like_any_other)
 }
 
 /*
- * Nor is one lost where an eventfd gets the events, or a read enables. The second
- * handler's EOIs let events through that the port's owner has not enabled.
+ * No event is lost, either, if an eventfd gets the events, or a read enables.
+ * The second handler's EOIs let events through while the port is masked.
  */
 TEST_F(shared, events_before_the_port_is_enabled_are_one_for_eventfds_too)
 {
@@ -567,7 +568,7 @@ TEST_F(shared, events_before_the_port_is_enabled_are_one_for_eventfds_too)
 		for (i = 0; i < 10; i++)
 			ASSERT_EQ(0, serve(self));
 		EXPECT_EQ(1, taken(self->event_fd));
-		/* Who reads looks now; a write may be older than what was missed. */
+		/* A reader checks for work now; a writer may not. */
 		if (!flags) {
 			EXPECT_EQ(4, ev_enable(self->fd, self->pair.a));
 			EXPECT_EQ(1, taken(self->event_fd));
@@ -580,7 +581,7 @@ TEST_F(shared, events_before_the_port_is_enabled_are_one_for_eventfds_too)
 		EXPECT_EQ(-EAGAIN, taken(self->event_fd));
 	}
 
-	/* One that was missed moves along with the one before it. */
+	/* A missed event moves together with the one before it. */
 	ASSERT_EQ(0, serve(self) ?: serve(self));
 	ASSERT_EQ(0, set_eventfd(self->fd, self->pair.a, -1, 0));
 	EXPECT_EQ(1, taken(self->event_fd));
@@ -607,23 +608,23 @@ TEST_F(shared, a6_eois_of_all_cpus_at_once_are_harmless)
 	time_t end = time(NULL) + 20;
 	struct job eois[cpus];
 
-	/* What earlier tests left is not this one's. */
+	/* Skip the messages of earlier tests. */
 	EXPECT_EQ(0, ev_log_trouble(record));
 	ASSERT_EQ(0, share(self, false));
 	ASSERT_EQ(0, ev_unbind(self->fd, self->pair.a));
-	/* A list that is spoiled ends the kernel sooner or later: stop before. */
+	/* Stop soon, as a corrupted list will crash the kernel. */
 	for (i = 0; i < 1000 && trouble != 1 && time(NULL) < end; i++) {
 		/* After one spurious event, the EOI of the next is delayed. */
 		ASSERT_EQ(0, pass_event(self));
 		ASSERT_EQ(0, sharer_do(self, SHARER_SPURIOUS, 1));
 		ASSERT_EQ(0, pass_event(self));
 		for (cpu = 0; cpu < cpus; cpu++) {
-			/* One CPU's EOI is not spurious, or that of none. */
+			/* At most one CPU's EOI is not spurious. */
 			eois[cpu] = (struct job) {
 				.fd = self->sharer, .arg = cpus,
 				.cmd = cpu == i % (cpus + 1) ? SHARER_EOI : SHARER_SPURIOUS,
 			};
-			/* The thread begins on this CPU, and stays there. */
+			/* The thread inherits this CPU. */
 			ASSERT_EQ(0, ev_pin(cpu) ?: start_job(&eois[cpu]));
 		}
 		for (cpu = 0; cpu < cpus; cpu++)
@@ -634,7 +635,7 @@ TEST_F(shared, a6_eois_of_all_cpus_at_once_are_harmless)
 	}
 }
 
-/* D11: a '/' in the opener's name was one in the name of a folder. */
+/* D11: a '/' in the opener's name was used in the name of a directory. */
 TEST(d11_slash_in_the_name_is_replaced)
 {
 	glob_t folders;
@@ -644,7 +645,7 @@ TEST(d11_slash_in_the_name_is_replaced)
 	fd = ev_open(O_CLOEXEC);
 	EXPECT_GT(ev_bind_unbound(fd, EV_SELF), 0);
 	EXPECT_EQ(1, ev_count_irqs("evtchn:..!a!b"));
-	/* A list of /proc/irq ends early if another irq's folder goes meanwhile. */
+	/* Reading /proc/irq ends early if another irq is removed meanwhile. */
 	for (i = 0; i < 100 && ret == GLOB_NOMATCH; i++)
 		ret = glob("/proc/irq/*/evtchn:..!a!b", 0, NULL, &folders);
 	EXPECT_EQ(0, ret);
@@ -673,7 +674,7 @@ TEST_F(files, d12_unbind_takes_the_unread_event_along)
 	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd));
 }
 
-/* D15: what a file, its ring and its ports cost was charged to nobody. */
+/* D15: the memory of a file, its ring and its ports was not charged. */
 
 #define CHARGED		400
 
@@ -725,21 +726,21 @@ TEST(d15_files_and_rings_are_charged_and_uncharged)
 
 	TH_LOG("bytes: %ld %ld %ld", null, files, again);
 	EXPECT_GT(null, 0);
-	/* This much at the least: the file, one port, and a ring of 64. */
+	/* At least the file, one port, and a ring of 64 slots. */
 	EXPECT_GE(files - null, CHARGED * (128 + 32 + 64 * 4));
 	EXPECT_GT(again, 0);
 	EXPECT_LE(again - null, CHARGED * 64);
 }
 
 /*
- * D16, D18, A2, A11: memory that the kernel waits for, as user space serves its
- * page faults
+ * D16, D18, A2, A11: memory whose page faults are served by user space, so that
+ * the kernel waits for it
  */
 
 FIXTURE(held)
 {
 	int uffd;
-	unsigned int *page;	/* that whoever touches it waits for */
+	unsigned int *page;	/* accesses to it wait until it is served */
 	size_t size;
 	int fd;
 	struct ev_pair pair, quiet;
@@ -778,7 +779,7 @@ FIXTURE_SETUP(held)
 
 FIXTURE_TEARDOWN(held)
 {
-	/* Whoever still waits for the page goes on. */
+	/* Calls that still wait for the page continue. */
 	close(self->uffd);
 	close(self->fd);
 }
@@ -793,7 +794,7 @@ static int wait_for_fault(FIXTURE_DATA(held) *self)
 	       read(self->uffd, &msg, sizeof(msg)) == sizeof(msg) ? 0 : -ETIMEDOUT;
 }
 
-/* Fills the page with zeroes, and two numbers if there are: 0, or -errno. */
+/* Fills the page with zeroes, or with two numbers if given: 0, or -errno. */
 static int serve_page(FIXTURE_DATA(held) *self, const unsigned int *numbers)
 {
 	unsigned int *from = calloc(1, self->size);
@@ -883,9 +884,9 @@ TEST_F(held, d16_others_go_on_while_an_argument_is_awaited)
 }
 
 /*
- * A2: RESTRICT_DOMID returned while a bind was under way that it forbids, and
- * whose argument was yet to be read: whoever served that page bound what it
- * liked on a restricted file.
+ * A2: RESTRICT_DOMID returned while a bind that it forbids was under way and
+ * had yet to read its argument: the program that served the page could bind any
+ * port on a restricted file.
  */
 TEST_F(held, a2_restriction_ends_what_it_forbids)
 {
@@ -924,7 +925,7 @@ static int start_late_reader(FIXTURE_DATA(held) *self, struct job *reader)
 	       start_job(reader) ?: wait_for_fault(self);
 }
 
-/* Binds so many ports that the ring grows, and takes the reader's event away. */
+/* Binds ports until the ring grows, and drops the reader's event. */
 static int change_ring(const void *data)
 {
 	const FIXTURE_DATA(held) *held = data;
@@ -953,7 +954,7 @@ TEST_F(held, d18_others_go_on_while_a_buffer_is_awaited)
 	ASSERT_TRUE(in_time)
 		TH_LOG("bind, UNBIND, RESET, NOTIFY or write waits for the reader");
 	EXPECT_EQ(4, other.ret);
-	/* The reader had the event; what came meanwhile is next. */
+	/* The reader has got the event; the one that came meanwhile is next. */
 	EXPECT_EQ(4, reader.ret);
 	EXPECT_EQ(self->pair.a, self->page[0]);
 	EXPECT_EQ(self->quiet.b, ev_take(self->fd));
@@ -976,7 +977,7 @@ TEST_F(held, d18_reader_that_waits_for_its_turn_obeys_signals)
 	ASSERT_EQ(0, start_late_reader(self, &reader));
 	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));
 	ASSERT_EQ(0, ev_sleeper_start(&behind, self->fd, 0));
-	/* Again and again, should it not have slept yet. */
+	/* Repeatedly, in case that it did not sleep yet. */
 	in_time = becomes_true(behind.done || pthread_kill(behind.thread, SIGUSR1));
 	ASSERT_EQ(0, serve_page(self, NULL));
 	ASSERT_TRUE(ends(reader.thread));
@@ -987,8 +988,8 @@ TEST_F(held, d18_reader_that_waits_for_its_turn_obeys_signals)
 }
 
 /*
- * A11: a read with O_NONBLOCK waited for its turn behind another one. A read that
- * may wait has what the first one leaves.
+ * A11: a read with O_NONBLOCK waited for its turn behind another one. A
+ * blocking read gets the events that the first one leaves.
  */
 TEST_F(held, a11_second_reader_waits_if_it_may_and_gets_what_is_left)
 {
@@ -1002,7 +1003,7 @@ TEST_F(held, a11_second_reader_waits_if_it_may_and_gets_what_is_left)
 		ASSERT_EQ(0, start_late_reader(self, &reader));
 		if (!faults)
 			ASSERT_EQ(0, ev_notify_settled(self->fd, self->quiet.b));
-		/* Nobody has the event yet. */
+		/* No reader has got the event yet. */
 		EXPECT_EQ(EV_POLL_EVENT, ev_poll(self->fd));
 		EXPECT_EQ(-EAGAIN, ev_read(self->fd, &port, sizeof(port)));
 		ASSERT_EQ(0, fcntl(self->fd, F_SETFL, 0));

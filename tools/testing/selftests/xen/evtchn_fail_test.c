@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * /dev/xen/evtchn when the kernel has no memory, or cannot copy from or to a
- * program: each chance to fail that a call has is taken in turn. What failed has
- * changed nothing, and succeeds when it is called again.
+ * program: each allocation and copy of a call fails in turn. A call that fails
+ * has changed nothing, and succeeds when it is called again.
  */
 #include <signal.h>
 #include <sys/uio.h>
@@ -11,18 +11,18 @@
 
 #define DEBUGFS		"/sys/kernel/debug/"
 #define KMEMLEAK	DEBUGFS "kmemleak"
-/* Of this program's irqs, after the kernel's short name of its task. */
+/* The irq actions of this program, whose task name the kernel cuts. */
 #define IRQ_NAME	"evtchn:evtchn_fail_tes"
 
 enum {
 	VIRQ, UNBOUND, INTERDOMAIN, STATIC, WRITE, READ, OPEN, CLOSE,
-	/* If there is FEATURES: */
+	/* Only with FEATURES: */
 	STATUS, NOTIFYFD, EVENTFD, READV, WRITEV, ENABLING, CALLS
 };
 
 #define NEVER		-1
 
-/* Of readv() and writev(): no port is in one of them alone. */
+/* Buffers of readv() and writev(); each port is split between two of them. */
 #define PARTS		3
 
 static const struct {
@@ -48,12 +48,12 @@ static const struct {
 	[ENABLING]	= { "read() that enables", { 1, NEVER } },
 };
 
-/* What keeps the kernel from failing, or NULL. */
+/* What is missing for fault injection, or NULL. */
 static const char *missing;
 
 /*
- * Left out are the caches of proc, which WARNs when it removes a file that it could
- * not make, and of debugging aids, whose needs change from call to call.
+ * Except for the caches of proc, which WARNs when it removes a file that it
+ * could not make, and of debugging aids, whose needs change from call to call.
  */
 static void let_calls_fail(void)
 {
@@ -89,7 +89,7 @@ FIXTURE_SETUP(calls)
 {
 	if (missing || ev_xen_missing)
 		SKIP(return, "%s", missing ?: ev_xen_missing);
-	/* Page faults would ask for memory. */
+	/* Page faults would allocate memory. */
 	ASSERT_EQ(0, mlockall(MCL_CURRENT | MCL_FUTURE));
 	self->nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	self->old = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -106,7 +106,7 @@ FIXTURE_TEARDOWN(calls)
 		ev_xen_close(self->offers[--self->nr_offers]);
 }
 
-/* Reads all events, which are so many, and enables their ports. */
+/* Reads all events, which must be that many, and enables their ports. */
 static bool take(FIXTURE_DATA(calls) *self, int events)
 {
 	int ret;
@@ -135,7 +135,7 @@ static bool prepare(FIXTURE_DATA(calls) *self, int what)
 	switch (what) {
 	case WRITE:
 	case WRITEV:
-		/* To be written are ports that were read, and have an event since. */
+		/* Write ports that were read, and have another event. */
 		return raise_all(self) && raise_all(self) &&
 		       ev_read(self->fd, self->seen, sizeof(self->seen)) > 0;
 	case READ:
@@ -147,14 +147,14 @@ static bool prepare(FIXTURE_DATA(calls) *self, int what)
 		       raise_all(self) && raise_all(self);
 	case NOTIFYFD:
 		return !set_notifyfd(self->fd, self->ports[0], self->old);
-	case EVENTFD: /* With an event that moves along. */
+	case EVENTFD: /* With an event that moves. */
 		return !set_eventfd(self->fd, self->ports[0], self->old, READ_ENABLES) &&
 		       !ev_notify_settled(self->fd, self->ports[1]);
 	}
 	return true;
 }
 
-/* Whether @is stands for the first port, and @other does not. */
+/* Whether @is is tied to the first port, and @other is not. */
 static bool is_set(FIXTURE_DATA(calls) *self, int what, int is, int other)
 {
 	if (what == NOTIFYFD)
@@ -165,7 +165,7 @@ static bool is_set(FIXTURE_DATA(calls) *self, int what, int is, int other)
 	       taken(other) == -EAGAIN && ev_poll(self->fd) == EV_POLL_IDLE;
 }
 
-/* The call that has failed has left the old one. */
+/* The failed call must have left the old eventfd. */
 static bool is_as_before(FIXTURE_DATA(calls) *self, int what)
 {
 	if (what != NOTIFYFD && what != EVENTFD)
@@ -220,7 +220,7 @@ static int call(FIXTURE_DATA(calls) *self, int what)
 	return ev_ioctl(self->fd, calls[what].ioctl, arg);
 }
 
-/* Whether the call has done its work, which is undone. */
+/* Checks the effect of the call, and undoes it. */
 static bool check(FIXTURE_DATA(calls) *self, int what, int ret)
 {
 	int port = what == STATIC ? self->port : ret, peer = self->port, i;
@@ -233,7 +233,7 @@ static bool check(FIXTURE_DATA(calls) *self, int what, int ret)
 	case UNBOUND ... STATIC:
 		if (what != INTERDOMAIN)
 			peer = ev_xen_bind_interdomain(EV_SELF, port);
-		/* To INTERDOMAIN one came already: UNBIND takes the last one. */
+		/* INTERDOMAIN has had one; UNBIND removes the last event. */
 		for (i = 0; i < 2 && ok; i++)
 			ok = !ev_xen_send(peer) && take(self, 1) && self->seen[0] == port;
 		if (what != INTERDOMAIN)
@@ -269,7 +269,7 @@ static bool check(FIXTURE_DATA(calls) *self, int what, int ret)
 	return ret == 0; /* close() */
 }
 
-/* How it is now; @text is also what is returned. */
+/* Prints the present state into @text, and returns that. */
 static char *look(FIXTURE_DATA(calls) *self, char text[80])
 {
 	ev_settle();
@@ -293,7 +293,7 @@ static void sweep(struct __test_metadata *_metadata, FIXTURE_DATA(calls) *self, 
 	int nth, ret = 0, kind, got[2] = {};
 	bool taken = true;
 
-	/* Objects need some now and then, with which the sweep steps over chances. */
+	/* A slab needs a page only now and then, which would skip chances. */
 	ev_write_file(DEBUGFS "fail_page_alloc/min-order", self->high ? "0" : "99");
 	self->nr = ports;
 	for (nth = 1; taken; nth++) {
@@ -305,7 +305,7 @@ static void sweep(struct __test_metadata *_metadata, FIXTURE_DATA(calls) *self, 
 		ret = snprintf(text, sizeof(text), "%d", nth);
 		HOLDS(pwrite(self->nth_fd, text, ret, 0) == ret);
 		ret = call(self, what);
-		/* The next calls copy as well, and may be what fails. */
+		/* The next calls copy, too, and may fail instead. */
 		taken = pread(self->nth_fd, text, sizeof(text), 0) > 0 && !atoi(text);
 		while (pwrite(self->nth_fd, "0", 1, 0) != 1)
 			;
@@ -334,7 +334,7 @@ TEST_F_TIMEOUT(calls, d5_first_bind_that_fails_changes_nothing, 300)
 		sweep(_metadata, self, what, 0);
 }
 
-/* So many that ring and table have to grow. */
+/* Enough ports for the ring and the table to grow. */
 TEST_F_TIMEOUT(calls, d6_bind_that_fails_leaves_other_bindings_alone, 300)
 {
 	sweep(_metadata, self, UNBOUND, 64);
@@ -359,7 +359,7 @@ TEST_F_TIMEOUT(calls, of_features_that_fail_change_nothing, 300)
 		sweep(_metadata, self, what, what == ENABLING ? 30 : 42);
 }
 
-/* Late, as Xen and the core keep the tables: each look takes longer from here on. */
+/* Late, as Xen and the event core keep the tables, which slows later tests. */
 TEST_F_TIMEOUT(calls, d5_port_without_room_in_the_cores_tables_is_closed_once, 300)
 {
 	self->fd = ev_open(O_CLOEXEC);
@@ -376,7 +376,7 @@ TEST_F(calls, d5_that_failed_lost_no_memory)
 
 	if (!file)
 		SKIP(return, "no CONFIG_DEBUG_KMEMLEAK (" KMEMLEAK ")");
-	/* Younger memory than 5 s may just not be linked yet, or what has changed. */
+	/* kmemleak reports no memory younger than 5 s, or just changed. */
 	sleep(6);
 	if (ev_write_file(KMEMLEAK, "scan") || ev_write_file(KMEMLEAK, "scan"))
 		SKIP(return, "kmemleak is off");
@@ -401,7 +401,7 @@ int main(int argc, char **argv)
 	atexit(ev_put_back);
 	signal(SIGTERM, end_early);
 	signal(SIGINT, end_early);
-	/* Older leaks are not this program's. */
+	/* Ignore leaks from before this program. */
 	ev_write_file(KMEMLEAK, "clear");
 	return test_harness_run(argc, argv);
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What /dev/xen/evtchn can do beyond its first commands: FEATURES, STATUS, NOTIFYFD,
- * EVENTFD, and reads that enable. A kernel without one of them skips its tests.
+ * The later features of /dev/xen/evtchn: FEATURES, STATUS, NOTIFYFD, EVENTFD,
+ * and reads that enable. If the kernel lacks one, its tests are skipped.
  */
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
 #include "ev_features.h"
 
-/* Two files, each with one end of a pair, quiet, and what STATUS said last */
+/* Two files, each with one end of a pair, quiet, and the last STATUS */
 
 FIXTURE(status)
 {
@@ -39,7 +39,7 @@ TEST(features_are_told_and_unknown_ones_refused)
 		SKIP(return, "the kernel has no IOCTL_EVTCHN_FEATURES");
 	EXPECT_EQ(0x40044508UL, IOCTL_EVTCHN_FEATURES);
 	EXPECT_EQ(KNOWN, has & KNOWN);
-	/* One that it does not have, and a command, which is not switched on. */
+	/* Unknown features, and those of commands, cannot be switched on. */
 	for (bit = 1; bit < 32; bit++) {
 		if (bit >= 8 || !(has & (1U << bit)))
 			EXPECT_EQ(-EINVAL, features(fd, 1U << bit | 1)) TH_LOG("bit %d", bit);
@@ -68,14 +68,14 @@ TEST_F(status, connected_ports_name_each_other)
 	EXPECT_EQ(self->pair.a, is->remote_port);
 	EXPECT_EQ(own, is->remote_domain);
 
-	/* One that nobody has connected to tells who may. */
+	/* An unbound port has the domain that may connect. */
 	ASSERT_EQ(0, status_of(self->fd_a, ev_bind_unbound(self->fd_a, EV_SELF), is));
 	EXPECT_EQ(EVTCHN_STATUS_UNBOUND, is->status);
 	EXPECT_EQ(own, is->remote_domain);
 	EXPECT_EQ(0, is->remote_port);
 }
 
-/* As the page's recipe: no event says so, and STATUS does. */
+/* As the documentation says: no event reports it, but STATUS does. */
 TEST_F(status, end_of_the_peer_can_be_seen)
 {
 	struct ioctl_evtchn_status *is = &self->is;
@@ -86,7 +86,7 @@ TEST_F(status, end_of_the_peer_can_be_seen)
 	ASSERT_EQ(0, status_of(self->fd_a, self->pair.a, is));
 	EXPECT_EQ(EVTCHN_STATUS_UNBOUND, is->status);
 	EXPECT_EQ(0, is->remote_port);
-	/* And somebody may come again. */
+	/* The port may be connected to again. */
 	EXPECT_GT(ev_bind_interdomain(self->fd_b, EV_SELF, self->pair.a), 0);
 	ASSERT_EQ(0, status_of(self->fd_a, self->pair.a, is));
 	EXPECT_EQ(EVTCHN_STATUS_CONNECTED, is->status);
@@ -142,7 +142,7 @@ TEST_F(status, ports_of_others_are_not_told_of)
 	EXPECT_EQ(0xa5a5a5a5, is->status);
 	EXPECT_EQ(0, ev_unbind(self->fd_a, self->pair.a));
 	EXPECT_EQ(-ENOTCONN, status_of(self->fd_a, self->pair.a, is));
-	/* The file's own are, also when it is restricted. */
+	/* For own ports it works, also when the file is restricted. */
 	EXPECT_EQ(0, ev_restrict(self->fd_b, 1));
 	EXPECT_EQ(0, status_of(self->fd_b, self->pair.b, is));
 }
@@ -159,7 +159,7 @@ TEST_F(status, bad_addresses_are_efault)
 	EXPECT_EQ(0, ev_ping(self->fd_a, self->fd_b, &self->pair));
 }
 
-/* What Xen itself says, asked through privcmd, which serves no 32-bit programs */
+/* The state in Xen, queried through privcmd, which serves no 32-bit programs */
 #if UINTPTR_MAX > UINT32_MAX
 TEST_F(status, agrees_with_xen)
 {
@@ -192,13 +192,13 @@ TEST_F(status, static_port_is_told)
 	EXPECT_EQ(0, ev_xen_close(port));
 }
 
-/* Behind the kernel's back. The single-file driver's kernel ends with such a port. */
+/* Behind the kernel's back. With the single-file driver, the kernel crashes. */
 TEST_F(status, port_closed_by_force_is_told)
 {
 	struct ioctl_evtchn_status *is = &self->is;
 
 	if (features(self->fd_a, 0) == -ENOSYS)
-		SKIP(return, "a driver without IOCTL_EVTCHN_FEATURES cannot bear it");
+		SKIP(return, "a driver without IOCTL_EVTCHN_FEATURES crashes the kernel");
 	if (ev_xen_missing)
 		SKIP(return, "%s", ev_xen_missing);
 	EXPECT_EQ(0, ev_xen_close(self->pair.a));
@@ -254,7 +254,7 @@ TEST_F(status, port_that_comes_and_goes_is_there_or_not)
 	EXPECT_EQ(0, ev_ping(self->fd_a, self->fd_b, &self->pair));
 }
 
-/* A pair, b's file with one end of it, and an eventfd that waits for nobody */
+/* A pair, b's file with one end of it, and an eventfd that does not block */
 
 FIXTURE(tied)
 {
@@ -278,7 +278,7 @@ FIXTURE_TEARDOWN(tied) { }
 TEST_F(tied, write_notifies_and_is_taken)
 {
 	EXPECT_EQ(0x4008450aUL, IOCTL_EVTCHN_NOTIFYFD);
-	/* What is in it already, which folds into one. */
+	/* A count that is in it already folds into one event. */
 	EXPECT_EQ(0, put(self->efd, 5));
 	ASSERT_EQ(0, set_notifyfd(self->fd_a, self->pair.a, self->efd));
 	EXPECT_EQ(-EAGAIN, taken(self->efd));
@@ -316,7 +316,7 @@ TEST_F(tied, failing_notifyfd_changes_nothing)
 	EXPECT_EQ(self->pair.b, ev_next(self->fd_b));
 	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
 
-	/* The same again, another one in its place, and none. */
+	/* The same eventfd again, another one instead, and none. */
 	EXPECT_EQ(0, ev_restrict(self->fd_a, 1));
 	EXPECT_EQ(0, set_notifyfd(self->fd_a, a, self->efd));
 	EXPECT_EQ(0, set_notifyfd(self->fd_a, a, other));
@@ -342,7 +342,7 @@ TEST_F(tied, notifyfd_never_hits_the_next_owner_of_the_number)
 	for (i = 0, a = 0; i < 100 && a != self->pair.a; i++)
 		a = ev_bind_unbound(self->fd_a, EV_SELF);
 	if (a != self->pair.a)
-		SKIP(return, "port %u, which another program has by now", self->pair.a);
+		SKIP(return, "another program has got port %u", self->pair.a);
 	b = ev_bind_interdomain(self->fd_b, EV_SELF, a);
 	EXPECT_EQ(b, ev_next(self->fd_b));
 	EXPECT_EQ(4, ev_enable(self->fd_b, b));
@@ -351,7 +351,7 @@ TEST_F(tied, notifyfd_never_hits_the_next_owner_of_the_number)
 	EXPECT_EQ(-EAGAIN, ev_next(self->fd_b));
 	EXPECT_EQ(0, ev_notify_settled(self->fd_a, a));
 	EXPECT_EQ(b, ev_next(self->fd_b));
-	/* Nor does it after the end of the device's file, or of the eventfd. */
+	/* Nor after the close of the device's file, or of the eventfd. */
 	ASSERT_EQ(0, set_notifyfd(self->fd_a, a, self->efd));
 	EXPECT_EQ(0, close(self->fd_a));
 	EXPECT_EQ(0, put(self->efd, 1));
@@ -361,7 +361,7 @@ TEST_F(tied, notifyfd_never_hits_the_next_owner_of_the_number)
 	EXPECT_EQ(0, ev_unbind(self->fd_b, self->pair.b));
 }
 
-/* Of such an eventfd 1 is taken at a time, and the rest is for who reads it. */
+/* Only 1 is taken from such an eventfd at a time; readers get the rest. */
 TEST_F(tied, semaphore_gives_one_event_a_write)
 {
 	int semaphore = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
@@ -383,8 +383,8 @@ TEST_F(tied, semaphore_gives_one_event_a_write)
 }
 
 /*
- * In a child of exec_in_child(), in place of main(): 0 if it writes the eventfd, and
- * sees in the file that the port has both.
+ * In a child of exec_in_child(), instead of main(): 0 if it can write the
+ * eventfd, and STATUS of the file shows that the port has both eventfds.
  */
 __attribute__((constructor)) static void after_exec(void)
 {
@@ -430,7 +430,7 @@ TEST_F(tied, go_through_exec)
 	ASSERT_EQ(0, set_eventfd(self->fd_a, self->pair.a, events, 0));
 	EXPECT_EQ(1, exec_in_child(self));
 	EXPECT_EQ(-EAGAIN, ev_next(self->fd_b));
-	/* The eventfd alone, which is all that it takes; and the file, too. */
+	/* With the eventfd alone, which is enough, and with the file, too. */
 	ASSERT_EQ(0, fcntl(self->efd, F_SETFD, 0));
 	EXPECT_EQ(2, exec_in_child(self));
 	EXPECT_EQ(self->pair.b, ev_next(self->fd_b));
@@ -446,7 +446,7 @@ TEST_F(tied, read_enables_what_it_returns)
 	struct ev_pair pairs[33];
 	int i;
 
-	/* Only if it is told to. */
+	/* A read enables the port only with the flag. */
 	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
 	EXPECT_EQ(a, ev_next(self->fd_a));
 	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
@@ -492,7 +492,7 @@ TEST_F(tied, event_goes_to_the_eventfd_and_masks)
 	EXPECT_EQ(4, ev_enable(self->fd_a, a));
 	EXPECT_EQ(1, taken(self->efd));
 
-	/* The event that was not answered moves along, there and back. */
+	/* The event that was not answered moves, there and back. */
 	ASSERT_EQ(0, set_eventfd(self->fd_a, a, -1, 0));
 	EXPECT_EQ(a, ev_next(self->fd_a));
 	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
@@ -500,7 +500,7 @@ TEST_F(tied, event_goes_to_the_eventfd_and_masks)
 	EXPECT_EQ(1, taken(self->efd));
 	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 
-	/* From here on a read is all that it takes. */
+	/* From here on a read is sufficient. */
 	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
 	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
 	EXPECT_EQ(1, taken(self->efd));
@@ -509,7 +509,7 @@ TEST_F(tied, event_goes_to_the_eventfd_and_masks)
 	EXPECT_EQ(0, ev_unbind(self->fd_a, a));
 }
 
-/* As of an eventfd that nobody reads, or reads late. */
+/* As with an eventfd that nobody reads, or reads late. */
 TEST_F(tied, write_enables_also_where_a_read_does)
 {
 	ASSERT_EQ(0, set_eventfd(self->fd_a, self->pair.a, self->efd, READ_ENABLES));
@@ -533,7 +533,7 @@ TEST_F(tied, each_event_is_an_edge_for_epoll)
 		EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
 		EXPECT_EQ(1, epoll_wait(ep, &event, 1, 0));
 		EXPECT_EQ(EPOLLIN, event.events);
-		/* Until it is read, no other one comes. */
+		/* Until the event is read, no other one comes. */
 		EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
 		EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
 		EXPECT_EQ(1, taken(self->efd));
@@ -542,7 +542,7 @@ TEST_F(tied, each_event_is_an_edge_for_epoll)
 		EXPECT_EQ(1, taken(self->efd));
 		EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
 	}
-	/* Nor need it be read, if it is written. */
+	/* The event need not be read if the port is written. */
 	ASSERT_EQ(0, set_eventfd(self->fd_a, self->pair.a, self->efd, 0));
 	for (i = 0; i < 3; i++) {
 		EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
@@ -571,7 +571,7 @@ TEST_F(tied, failing_eventfd_changes_nothing)
 	EXPECT_EQ(-EFAULT, ev_ioctl(self->fd_a, IOCTL_EVTCHN_EVENTFD, NULL));
 	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
 	EXPECT_EQ(1, taken(self->efd));
-	/* Two have it if a read means nothing. */
+	/* Two ports can share it if a read enables neither. */
 	EXPECT_EQ(0, set_eventfd(self->fd_a, a, self->efd, 0));
 	EXPECT_EQ(0, set_eventfd(self->fd_a, second, self->efd, 0));
 	EXPECT_EQ(-EBUSY, set_eventfd(self->fd_a, second, self->efd, READ_ENABLES));
@@ -588,7 +588,7 @@ TEST_F(tied, eventfd_that_nobody_reads_is_quiet)
 		EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
 	EXPECT_EQ(0, status_of(self->fd_a, self->pair.a, &is));
 	EXPECT_EQ(EVTCHN_STATUS_F_MASKED | EVTCHN_STATUS_F_EVENTFD, is.flags);
-	/* With the ring again, it is one event. */
+	/* Back in the ring, it is one event. */
 	ASSERT_EQ(0, set_eventfd(self->fd_a, self->pair.a, -1, 0));
 	EXPECT_EQ(self->pair.a, ev_next(self->fd_a));
 	EXPECT_EQ(4, ev_enable(self->fd_a, self->pair.a));
@@ -612,7 +612,7 @@ TEST_F(tied, loop_of_eventfds_forwards_once)
 		  EVTCHN_STATUS_F_NOTIFYFD, is.flags);
 }
 
-/* As of vhost-user: a process that has two eventfds, and nothing of Xen. */
+/* As in vhost-user: a process that has two eventfds, but not the device. */
 
 #define TRIPS	2000
 
@@ -646,7 +646,7 @@ TEST_F_TIMEOUT(tied, back_end_with_eventfds_alone_answers, 300)
 	EXPECT_EQ(child, waitpid(child, NULL, 0));
 }
 
-/* Events, reads, and somebody who ties the eventfd and unties it, all at once. */
+/* Events, reads, and a thread that ties and unties the eventfd, all at once. */
 
 struct storm {
 	int fd, efd;
@@ -710,8 +710,8 @@ TEST_F_TIMEOUT(tied, storm_of_changes_loses_no_event, 300)
 }
 
 /*
- * Every command, read and write at once, each on a thread of its own, of ports whose
- * one end comes and goes. A thread does what it does on one pair after the other.
+ * Every command, read and write at once, each in a thread of its own, on ports
+ * of which one end is bound and unbound. A thread takes one pair after another.
  */
 
 #define PAIRS	4
@@ -791,14 +791,14 @@ static void *act_without_end(void *arg)
 
 	for (; !actor->all->stop && !actor->error; actor->turns++) {
 		ret = actor->act(actor->all, actor->turns % PAIRS, actor->turns / PAIRS);
-		/* Nothing is there, or the port has just gone. */
+		/* There is no event, or the port was just unbound. */
 		if (ret < 0 && ret != -EAGAIN && ret != -ENOTCONN)
 			actor->error = ret;
 	}
 	return NULL;
 }
 
-/* Whether each has done all that it does, or failed. */
+/* Whether each thread has done all its turns, or failed. */
 static bool all_had_turns(const struct actor *actor)
 {
 	while (actor->all && (actor->turns > 4 * PAIRS || actor->error))
@@ -823,7 +823,7 @@ TEST_F_TIMEOUT(tied, storm_of_everything_loses_no_event, 300)
 		all.events[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		all.calls[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	}
-	/* Before somebody reads, who never writes. */
+	/* Before the reader starts, which never writes. */
 	ASSERT_GT(features(self->fd_b, EVTCHN_FEATURE_READ_ENABLES), 0);
 	for (i = 0; actors[i].all; i++)
 		ASSERT_EQ(0, pthread_create(&actors[i].thread, NULL, act_without_end,

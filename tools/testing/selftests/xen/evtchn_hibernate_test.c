@@ -20,9 +20,9 @@
 #define SWAP		"/dev/ram0"
 
 /*
- * The last close of two files, and a new one that works. All this may sleep for
- * ever, where no signal reaches, so that a child does it that holds nothing of ours:
- * neither the harness nor who runs it waits for that. 0, or -errno.
+ * Closes two files, and checks that a new one works. As this may hang
+ * uninterruptibly, it is done by a child that shares nothing with this process,
+ * so that neither the harness nor its caller waits for it. 0, or -errno.
  */
 static int close_files(int fd1, int fd2)
 {
@@ -31,7 +31,7 @@ static int close_files(int fd1, int fd2)
 
 	if (!pid) {
 		close_range(STDIN_FILENO, STDERR_FILENO, 0);
-		/* Until we have closed the files, which are the child's then. */
+		/* Wait until the parent has closed the files. */
 		raise(SIGSTOP);
 		_exit(close(fd1) || close(fd2) ? EIO : -ev_ping_fresh());
 	}
@@ -87,14 +87,14 @@ FIXTURE_SETUP(machine)
 	const char *missing;
 
 	ev_read_file("/sys/power/state", states, sizeof(states));
-	/* Suspend also gives the swap back that an image was written to. */
+	/* Suspend also releases the swap to which an image was written. */
 	if (!strstr(states, "disk") || !strstr(states, "freeze") ||
 	    access("/sys/power/pm_test", W_OK))
 		SKIP(return, "no CONFIG_HIBERNATION, CONFIG_SUSPEND or CONFIG_PM_DEBUG");
-	/* With the image it saves and loads the IDT, which is Xen's own, and crashes. */
+	/* An image saves and loads the IDT, which is Xen's own, and crashes. */
 	ev_read_file("/sys/hypervisor/guest_type", type, sizeof(type));
 	if (!strcmp(type, "PV\n") && !strncmp(variant->seen, IMAGE, strlen(IMAGE)))
-		SKIP(return, "a PV kernel cannot make an image of itself: want PVH or HVM");
+		SKIP(return, "a PV kernel cannot make an image of itself: use PVH or HVM");
 	missing = ev_load_module(MODULE);
 	if (missing)
 		SKIP(return, "%s", missing);
@@ -132,7 +132,7 @@ TEST_F_TIMEOUT(machine, files_and_ports_are_as_they_were, 300)
 {
 	char seen[128];
 
-	/* No ASSERT: if a close does not end, neither does an exit with files. */
+	/* No ASSERT: if close() hangs, so would an exit with open files. */
 	EXPECT_EQ(0, ev_write_file(PARAMETERS "fail", variant->fail));
 	EXPECT_EQ(0, ev_write_file(PARAMETERS "seen", "went"));
 	EXPECT_EQ(variant->result, ev_write_file("/sys/power/state", "disk"));

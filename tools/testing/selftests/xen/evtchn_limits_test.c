@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * /dev/xen/evtchn with every port that there is, so nothing else should have use
- * for one meanwhile: run it by hand, and not in a domain that has work to do.
+ * /dev/xen/evtchn with every port that there is, so nothing else can bind one
+ * meanwhile: run it by hand, and not in a domain that is in use.
  */
 #include <sys/uio.h>
 
@@ -71,7 +71,7 @@ TEST_F(exhausted, ports_are_usable_and_the_next_bind_is_enospc)
 	for (i = 0; i < self->nr; i++)
 		ASSERT_EQ(0, ev_notify(self->fd, self->ports[i]));
 
-	/* One goes, and the first can be connected. */
+	/* After one is unbound, the first port can be connected. */
 	ASSERT_EQ(0, ev_unbind(self->fd, self->ports[self->nr - 1]));
 	pair.b = ev_bind_interdomain(self->fd, EV_SELF, pair.a);
 	ASSERT_EQ(pair.b, ev_take(self->fd));
@@ -80,7 +80,7 @@ TEST_F(exhausted, ports_are_usable_and_the_next_bind_is_enospc)
 	if (self->error)
 		EXPECT_EQ(-ENOSPC, ev_bind_unbound(self->fd, EV_SELF));
 
-	/* The file's ring has room for so many events. */
+	/* The file's ring has room for that many events. */
 	if (self->nr <= PAGE_PORTS || features(self->fd, 0) < 0)
 		return;
 	EXPECT_EQ(4096, readv_of_many(self->fd, &pair, ports));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * Events of /dev/xen/evtchn while their interrupts move from CPU to CPU: none is
- * lost. One test takes a CPU away and gives it back, so run this by hand, and not
- * in a domain that has work to do.
+ * lost. One test takes a CPU offline and online, so run this by hand, and not
+ * in a domain that is in use.
  *
- * An event may come twice: when the old CPU has seen that it is pending, stands
- * still, and calls the handler after the new one has handled it. That is rare. With
- * "irqpoll" the kernel calls handlers without an event whenever it likes. With
+ * An event may come twice: when the old CPU sees it pending, is delayed, and
+ * calls the handler after the new CPU has handled the event. That is rare. With
+ * "irqpoll" the kernel may call handlers at any time without an event. With
  * "threadirqs" the handlers are threads.
  */
 #include "common.h"
@@ -21,7 +21,7 @@ FIXTURE(move)
 	bool polled;
 	/* CPUs that are online, and how many. */
 	int cpus[64], nr_cpus;
-	/* The one that was taken away, or 0. */
+	/* The CPU that was taken offline, or 0. */
 	int away;
 	atomic_bool stop;
 	atomic_int moves;
@@ -63,8 +63,8 @@ FIXTURE_TEARDOWN(move)
 }
 
 /*
- * Every port notifies its peer, until each has got its event; those too many are
- * counted in @spurious. Returns 0 or -errno: -ETIMEDOUT if one is lost.
+ * Every port notifies its peer, until each has got its event; surplus events
+ * are counted in @spurious. Returns 0 or -errno: -ETIMEDOUT if one is lost.
  */
 static int one_round(int fd, const struct ev_pair *pairs, int *spurious)
 {
@@ -105,7 +105,7 @@ static void check_rounds(struct __test_metadata *_metadata,
 		EXPECT_LT(spurious, rounds / 10);
 }
 
-/* Moves the program's irqs to the next CPU, for as long as it may. */
+/* Moves the program's irqs to the next CPU, until it is told to stop. */
 static void *move_irqs(void *arg)
 {
 	FIXTURE_DATA(move) *self = arg;
@@ -158,7 +158,7 @@ TEST_F(move, no_event_is_lost_while_a_cpu_comes_and_goes)
 		check_rounds(_metadata, self, ROUNDS / 8);
 	}
 
-	/* An event that waits for the write of its port goes along, too. */
+	/* An event that waits for the write of its port moves, too. */
 	for (i = 0; i < PAIRS; i++) {
 		ASSERT_EQ(0, ev_notify(self->fd, self->pairs[i].a));
 		ASSERT_EQ(self->pairs[i].b, ev_take(self->fd));

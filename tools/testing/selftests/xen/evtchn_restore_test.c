@@ -3,14 +3,14 @@
  * /dev/xen/evtchn over a save and restore of the domain (or a migration), after
  * which Xen has none of the ports that were bound.
  *
- * It runs in a PV domU with two vCPUs and asks whoever started the domain for
+ * It runs in a PV domU with two vCPUs and asks the starter of the domain for
  *
  *	@checkpoint N	xl save -c: the suspend is cancelled, nothing is lost
  *	@restore N	xl save, xl restore
  *
  * on the domain's console, where it waits for the answer "done N". One process
- * holds all files from first to last, hence no harness. Nobody else binds ports
- * there, and of free numbers Xen gives out the lowest.
+ * holds all files throughout, so it does not use the harness. Nobody else binds
+ * ports in the domain, and Xen always takes the lowest free number.
  */
 #define EV_NO_HARNESS
 #include <sys/prctl.h>
@@ -25,11 +25,11 @@
 /* Pages that another domain may map, and a notification when one is unmapped. */
 #define GNTALLOC	"/dev/xen/gntalloc"
 
-/* A save and restore takes a second or two, with a slow machine's delay. */
+/* A save and restore takes a second or two, but longer on a slow machine. */
 #define ANSWER_S	250
-/* A VIRQ of vCPU 0 that Linux has no use for, and any domain may bind. */
+/* A VIRQ of vCPU 0 that Linux does not use, and any domain may bind. */
 #define VIRQ_XENOPROF	7
-/* No more ports than this in the domain, but for those of the file with many. */
+/* The domain has no more ports, except those of the file with many. */
 #define MAX_PORTS	128
 /*
  * So many that some have numbers for which Xen's first page of events is too
@@ -42,7 +42,7 @@
 
 static FILE *console;
 
-/* Comparisons that say what was wrong, and with what. */
+/* Comparisons that report the expression and the wrong value. */
 static bool is_value(const char *what, int line, long got, long want)
 {
 	if (got != want)
@@ -52,7 +52,7 @@ static bool is_value(const char *what, int line, long got, long want)
 
 #define IS(got, want)	is_value(#got, __LINE__, got, want)
 
-/* Nobody else has ports of these kinds, but for VIRQ_XENOPROF. */
+/* Only the kernel has ports of these kinds, except for VIRQ_XENOPROF. */
 static bool is_kernels(unsigned int port)
 {
 	return ev_xen_status(port) == EV_IPI || ev_xen_status(port) == EV_VIRQ;
@@ -60,7 +60,7 @@ static bool is_kernels(unsigned int port)
 
 static union ev_xen_arg kernels[MAX_PORTS];
 
-/* The kernel's ports, and xenstore's and the console's, are as they were, and work. */
+/* The ports of the kernel, xenstore and the console are unchanged, and work. */
 static bool kernel_is_undisturbed(void)
 {
 	union ev_xen_arg now;
@@ -80,7 +80,7 @@ static bool kernel_is_undisturbed(void)
 	return same;
 }
 
-/* Nothing to read, now that all that was sent has come. */
+/* Nothing to read, after all sent events were handled. */
 static bool is_idle(int fd)
 {
 	unsigned int port;
@@ -119,7 +119,7 @@ static bool answers(const struct file *file)
 	return IS(ev_ping(file->fd, file->fd, &file->pair), 0);
 }
 
-/* From all enabled to the states above; the masked one has another event since. */
+/* Brings enabled pairs into these states; the masked one has a second event. */
 static bool arrange(const struct set *set)
 {
 	int fd = set->fd;
@@ -135,7 +135,7 @@ static bool open_set(struct set *set)
 	return IS(ev_connect_many(set->fd, set->pairs, ARRAY_SIZE(set->pairs)), 0);
 }
 
-/* The set is as arrange() left it; all enabled again afterwards. */
+/* The set is as arrange() left it. Enables all pairs. */
 static bool is_arranged(const struct set *set)
 {
 	int fd = set->fd;
@@ -153,7 +153,7 @@ static struct set high;				/* has numbers that another file gets */
 static struct file again;			/* binds its lost numbers again */
 static int low_ports;				/* how many of low's numbers CPU 1 had */
 static unsigned int virq_port, static_port;	/* high's */
-static struct file limited, fresh, told;	/* of a page's unmapping, on a */
+static struct file limited, fresh, told;	/* a: an unmap notification */
 static int many_fd, many[MANY_PORTS];
 
 /* A thread that sleeps in read(). */
@@ -165,7 +165,7 @@ static bool start_sleeper(void)
 	return IS(ev_sleeper_start(&sleeper, waiting.fd, 0), 0);
 }
 
-/* Whether it is woken by an event of the second port, which is enabled again. */
+/* Whether an event of the second port wakes it; enables the port again. */
 static bool is_woken(void)
 {
 	int ms;
@@ -180,7 +180,7 @@ static bool open_many(void)
 {
 	int i;
 
-	/* Its irqs are called after the task that opened the file. */
+	/* Its irq actions are named after the task that opened the file. */
 	prctl(PR_SET_NAME, strchr(MANY_IRQS, ':') + 1);
 	many_fd = ev_open(O_CLOEXEC | O_NONBLOCK);
 	prctl(PR_SET_NAME, "restore");
@@ -193,7 +193,7 @@ static bool open_many(void)
 	       IS(ev_count_irqs(MANY_IRQS), MANY_PORTS);
 }
 
-/* A page that dom0 may map, whose unmapping is an event on told.pair.b. */
+/* A page that dom0 may map. Unmapping it sends an event to told.pair.b. */
 static int grant_fd;
 static void *granted;
 
@@ -236,7 +236,7 @@ static bool open_tied(void)
 		IS(set_eventfd(tied.fd, tied.pair.b, event_fd, READ_ENABLES), 0));
 }
 
-/* That many times in turn: an event is sent and taken by eventfds. */
+/* @n times in turn, an event is sent and taken by eventfds. */
 static bool passes_on(int times)
 {
 	bool passes = true;
@@ -247,7 +247,7 @@ static bool passes_on(int times)
 	return passes;
 }
 
-/* What fdinfo says after a word; 0 without it. */
+/* The number after a word in fdinfo; 0 without the word. */
 static int told_of(int fd, const char *word)
 {
 	char path[40], text[16384], *at;
@@ -259,7 +259,7 @@ static int told_of(int fd, const char *word)
 	return at ? atoi(at + strlen(word)) : 0;
 }
 
-/* Whether the claim that is looked at holds. */
+/* Whether the present claim holds. */
 static bool ok;
 
 static void files_are_bound(void)
@@ -278,7 +278,7 @@ static void files_are_bound(void)
 	      arrange(&low) && arrange(&high);
 
 	virq_port = ev_bind_virq(high.fd, VIRQ_XENOPROF);
-	/* A port that no file has: what a domain's builder leaves for a program. */
+	/* A port without a file, like a static one that the toolstack made. */
 	static_port = ev_xen_alloc_unbound(EV_SELF);
 	ok &= IS((int)virq_port > 0, 1) && IS(ev_bind_static(high.fd, static_port), 0);
 	ok &= open_file(&limited, O_NONBLOCK) && IS(ev_restrict(limited.fd, 1), 0);
@@ -292,7 +292,7 @@ static void files_are_bound(void)
 	ok &= open_many();
 }
 
-/* Says on the console what is wanted, and waits until it was done. */
+/* Asks for @what on the console, and waits until it was done. */
 static void ask_for(const char *what)
 {
 	char line[256], answer[32];
@@ -300,7 +300,7 @@ static void ask_for(const char *what)
 
 	dprintf(fileno(console), "\n@%s %d\n", what, ++number);
 	snprintf(answer, sizeof(answer), "done %d\n", number);
-	/* Is the end, if nobody does it. */
+	/* Ends the program if there is no answer. */
 	alarm(ANSWER_S);
 	while (fgets(line, sizeof(line), console)) {
 		if (!strcmp(line, answer)) {
@@ -356,7 +356,7 @@ static void events_from_before_are_read_and_written_to_no_avail(void)
 	ok &= IS(ev_take(high.fd), high.pending.b) && is_idle(high.fd) &&
 	      IS(ev_write(high.fd, high.ports, sizeof(high.ports)), sizeof(high.ports)) &&
 	      IS(ev_enable(high.fd, static_port), 4) && is_idle(high.fd);
-	/* The kernel's ports now, and one of the events is still there. */
+	/* The kernel has the numbers now; one of the events is still there. */
 	ok &= IS(ev_write(low.fd, low.ports, sizeof(low.ports)), sizeof(low.ports));
 	ev_settle();
 	ok &= IS(ev_poll(low.fd), EV_POLL_EVENT);
@@ -371,7 +371,7 @@ static bool is_closed(int fd, unsigned int port)
 	       IS(is.remote_port, 0) && IS(is.flags, 0) && IS(is.irq, 0);
 }
 
-/* The kernel's by now, or nobody's. */
+/* The numbers are the kernel's by now, or free. */
 static void status_of_lost_port_is_closed(void)
 {
 	int i;
@@ -408,7 +408,7 @@ static void sleeper_and_restriction_stay(void)
 	      IS(ev_unbind(limited.fd, limited.pair.a), -ENOTCONN);
 }
 
-/* Every so many of them, low and high ones, from @first on. */
+/* Every 200th of them, low and high ones, from @first on. */
 static void unbind_some_of_many(int first)
 {
 	int i, ret;
@@ -416,7 +416,7 @@ static void unbind_some_of_many(int first)
 	for (i = first; i < MANY_PORTS; i += 200) {
 		ok &= IS(ev_unbind(many_fd, many[i]), 0);
 		ret = ev_unbind(many_fd, many[i]);
-		/* Then it is one that the file has not, or an unknown number. */
+		/* The file has no such port now, or the number is unknown. */
 		ok &= IS(ret, many[i] >= FIRST_PAGE && ret == -EINVAL ? ret : -ENOTCONN);
 	}
 }
@@ -429,7 +429,7 @@ static void unbind_and_close_of_lost_port_leave_the_kernels(void)
 	for (i = 2; i < ARRAY_SIZE(low.ports); i++)
 		ok &= IS(ev_unbind(low.fd, low.ports[i]), 0) &&
 		      IS(ev_unbind(low.fd, low.ports[i]), -ENOTCONN);
-	/* With its port goes an event, also a lost one's. */
+	/* UNBIND also removes the port's event, even that of a lost port. */
 	ok &= is_idle(low.fd) && kernel_is_undisturbed() &&
 	      IS(is_kernels(low.quiet.a) + is_kernels(low.quiet.b), 2) &&
 	      IS(close(low.fd), 0);
@@ -451,7 +451,7 @@ static bool bind_lost_numbers(struct file *file, const struct ev_pair *pair)
 	       IS(file->pair.a, pair->a) && IS(file->pair.b, pair->b) && answers(file);
 }
 
-/* A number that a file has lost and got again is the new port's. */
+/* A number that a file has lost and got again means the new port. */
 static void lost_number_is_bound_again_by_its_file(void)
 {
 	struct file file = { .fd = again.fd };
@@ -463,7 +463,7 @@ static void lost_number_is_bound_again_by_its_file(void)
 	     /* And now the lost one. */
 	     IS(ev_unbind(file.fd, file.pair.b), 0) &&
 	     IS(ev_unbind(file.fd, file.pair.b), -ENOTCONN) &&
-	     /* The lost one of the other number is left to close(). */
+	     /* The other lost port is left to close(). */
 	     IS(ev_unbind(file.fd, file.pair.a), 0) &&
 	     IS(ev_xen_status(file.pair.a), EV_CLOSED) && is_idle(file.fd);
 }
@@ -475,28 +475,28 @@ static void lost_number_of_another_file_is_that_files(void)
 	fresh.fd = ev_open(O_CLOEXEC | O_NONBLOCK);
 	ok = bind_lost_numbers(&fresh, &high.quiet) &&
 	     IS(ev_notify(high.fd, a), -ENOTCONN) &&
-	     /* Nor does the one that lost it enable it for its owner. */
+	     /* The file that lost the port cannot enable it for its owner. */
 	     IS(ev_notify(fresh.fd, a), 0) && IS(ev_take(fresh.fd), b) &&
 	     IS(ev_notify_settled(fresh.fd, a), 0) && IS(ev_enable(high.fd, b), 4) &&
 	     is_idle(fresh.fd) && IS(ev_enable(fresh.fd, b), 4) &&
 	     IS(ev_take(fresh.fd), b) && IS(ev_enable(fresh.fd, b), 4) &&
 	     IS(ev_unbind(high.fd, a), 0) && IS(ev_unbind(high.fd, a), -ENOTCONN) &&
 	     IS(ev_unbind(high.fd, static_port), 0) && answers(&fresh) &&
-	     /* With b still lost. */
+	     /* b is still lost. */
 	     IS(close(high.fd), 0) && answers(&fresh);
 }
 
 static void sleeper_is_woken_by_a_new_port(void)
 {
 	waiting.pair.a = ev_bind_unbound(waiting.fd, EV_SELF);
-	/* Which has an event at once. */
+	/* The new port has an event at once. */
 	waiting.pair.b = ev_bind_interdomain(waiting.fd, EV_SELF, waiting.pair.a);
 	ok &= IS((int)waiting.pair.b > 0, 1) && is_woken() && answers(&waiting);
 }
 
 /*
- * A program that knows nothing of it binds anew, and keeps the file: after many
- * restores it would have nothing but irqs of lost ports.
+ * A program that only binds again, and keeps the file, must not collect irqs of
+ * lost ports over many restores.
  */
 static void lost_ports_have_no_irqs_once_their_file_binds(void)
 {
@@ -505,7 +505,7 @@ static void lost_ports_have_no_irqs_once_their_file_binds(void)
 	ok &= IS(close(many_fd), 0) && IS(ev_count_irqs(MANY_IRQS), 0);
 }
 
-/* What is written sends nothing, and what is read enables nothing. */
+/* A write to the eventfd sends nothing, and a read enables nothing. */
 static void eventfds_of_lost_port_leave_its_next_owner(void)
 {
 	struct file next = { .fd = ev_open(O_CLOEXEC | O_NONBLOCK) };
@@ -517,11 +517,11 @@ static void eventfds_of_lost_port_leave_its_next_owner(void)
 	     IS(ev_notify(next.fd, next.pair.a), 0) &&
 	     IS(ev_take(next.fd), next.pair.b) &&
 	     IS(ev_notify_settled(next.fd, next.pair.a), 0) &&
-	     /* The one from before the restore. */
+	     /* The event from before the restore. */
 	     IS(taken(event_fd), 1) && IS(taken(event_fd), -EAGAIN) && is_idle(next.fd) &&
 	     IS(ev_enable(next.fd, next.pair.b), 4) && IS(ev_take(next.fd), next.pair.b) &&
 	     IS(ev_enable(next.fd, next.pair.b), 4) &&
-	     /* And once the lost port has gone. */
+	     /* And after the lost port is unbound. */
 	     is_closed(tied.fd, tied.pair.a) && IS(ev_unbind(tied.fd, tied.pair.a), 0) &&
 	     IS(ev_unbind(tied.fd, tied.pair.a), -ENOTCONN) &&
 	     IS(told_of(tied.fd, "evtchn-lost:"), 1) &&
@@ -530,7 +530,7 @@ static void eventfds_of_lost_port_leave_its_next_owner(void)
 	     answers(&next) && IS(close(next.fd), 0);
 }
 
-/* The page's notification was for the port that the number was lost by. */
+/* The page's notification was for the lost port that had this number. */
 static void unmapping_leaves_the_ports_next_owner(void)
 {
 	struct file next = { .fd = ev_open(O_CLOEXEC | O_NONBLOCK) };
@@ -559,7 +559,7 @@ static void every_file_closes_and_the_log_is_clean(void)
 static const struct {
 	const char *name;
 	void (*look)(void);
-	bool features;		/* it is of commands that FEATURES tells of */
+	bool features;		/* it needs commands that FEATURES reports */
 } claims[] = {
 	CLAIM(files_are_bound),
 	CLAIM(nothing_is_lost_by_a_cancelled_suspend),

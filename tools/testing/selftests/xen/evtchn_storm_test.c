@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * /dev/xen/evtchn with many threads on the same files, for a bounded number
- * of rounds. Whatever they do to each other, each call's result is one of
- * those that its caller must expect; and afterwards a loopback works, every
- * port is back in Xen, and the kernel has not complained.
+ * of rounds. Each call must have one of the results that its caller has to
+ * expect. Afterwards a loopback works, every port is closed in Xen, and the
+ * kernel has not complained.
  *
  * The threads' random numbers are the same on every run, their order is not.
  */
 #include "common.h"
 
-/* The name of the process, of which the irqs' action has 15 characters. */
+/* The name of the process; the irq action has 15 characters of it. */
 #define PROGRAM		"evtchn_storm_te"
 
 #define FILES		2
@@ -31,7 +31,7 @@ struct worker {
 	void (*round)(struct worker *worker);
 	unsigned int rounds;
 	unsigned int seed;
-	/* The first call whose result must not be, and that. */
+	/* The first call with a wrong result, and the result. */
 	const char *what;
 	int result;
 };
@@ -60,7 +60,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* Whoever takes a port out of its slot is alone in unbinding it. */
+/* Only the thread that takes a port out of its slot unbinds it. */
 static void put_into_slot(struct worker *worker, unsigned int i, unsigned int port)
 {
 	struct storm *storm = worker->storm;
@@ -70,7 +70,7 @@ static void put_into_slot(struct worker *worker, unsigned int i, unsigned int po
 	expect(worker, !ret, "UNBIND", ret);
 }
 
-/* A new pair, one end in each file, in two slots; who was there goes. */
+/* Puts a new pair, one end in each file, into two slots; unbinds the old. */
 static void storm_bind(struct worker *worker)
 {
 	struct storm *storm = worker->storm;
@@ -81,7 +81,7 @@ static void storm_bind(struct worker *worker)
 	expect(worker, a > 0, "BIND_UNBOUND_PORT", a);
 	if (a <= 0)
 		return;
-	/* Nobody knows of this port yet: it must work. */
+	/* No other thread knows this port yet, so it must work. */
 	b = ev_bind_interdomain(storm->fds[k % FILES], EV_SELF, a);
 	expect(worker, b > 0, "BIND_INTERDOMAIN", b);
 	put_into_slot(worker, i, a);
@@ -142,7 +142,7 @@ static void storm_poll(struct worker *worker)
 	};
 	int ret, i;
 
-	/* Never for ever: it is others' luck whether an event comes. */
+	/* With a timeout, as other threads decide whether an event comes. */
 	ret = poll(pfds, FILES, pick(worker, 2));
 	expect(worker, ret >= 0, "poll", ret < 0 ? -errno : ret);
 	for (i = 0; i < FILES; i++)
@@ -172,7 +172,7 @@ static void storm_round(struct worker *worker)
 	calls[pick(worker, ARRAY_SIZE(calls))](worker);
 }
 
-/* A file that comes and goes, while other files get and lose its numbers. */
+/* Opens and closes a file, while other files get and lose its numbers. */
 static void open_close_round(struct worker *worker)
 {
 	int fd = ev_open(O_CLOEXEC | O_NONBLOCK), ret = 0;
@@ -184,7 +184,7 @@ static void open_close_round(struct worker *worker)
 		ret = ev_connect(fd, fd, &pairs[i]);
 	if (!ret)
 		ret = ev_ping(fd, fd, &pairs[pick(worker, ARRAY_SIZE(pairs))]);
-	/* Gone with events on their way. */
+	/* Closed while events are on their way. */
 	for (i = 0; !ret && i < ARRAY_SIZE(pairs); i++)
 		ret = ev_notify(fd, pairs[i].a) ?: ev_notify(fd, pairs[i].b);
 	expect(worker, !ret, "connect, ping or NOTIFY", ret);
@@ -255,14 +255,15 @@ FIXTURE_TEARDOWN(storm)
 		close(self->storm.fds[i]);
 	EXPECT_EQ(0, ev_ping_fresh());
 	ev_settle();
-	/* Both are the same error where that cannot be told. */
+	/* Both are the same error if the count is not available. */
 	EXPECT_EQ(self->loopbacks, ev_loopbacks_if_alone());
 	EXPECT_EQ(0, ev_count_irqs("evtchn:" PROGRAM));
 }
 
 /*
- * The first half of the threads makes these rounds, the others those. Returns an
- * errno, as pthread_create() does, or -1 after it told of a call that went wrong.
+ * One half of the threads runs the first function, the other half the second.
+ * Returns an errno, as pthread_create() does, or -1 after it has reported a
+ * call that went wrong.
  */
 static int run(struct worker *workers, void (*first)(struct worker *), int rounds,
 	       void (*other)(struct worker *), int other_rounds)
@@ -293,7 +294,7 @@ TEST_F(storm, everything_on_two_shared_files)
 
 	ASSERT_EQ(0, run(self->workers, storm_round, 2500, storm_round, 2500));
 
-	/* What is left in the slots is bound, and nothing else is. */
+	/* Only the ports that are left in the slots are bound. */
 	EXPECT_LT(0, ev_count_irqs("evtchn:" PROGRAM));
 	for (i = 0; i < SLOTS; i++)
 		put_into_slot(&self->workers[0], i, 0);
@@ -302,7 +303,7 @@ TEST_F(storm, everything_on_two_shared_files)
 	EXPECT_EQ(self->loopbacks, ev_loopbacks_if_alone());
 	EXPECT_EQ(0, ev_count_irqs("evtchn:" PROGRAM));
 
-	/* The files themselves are as good as new. */
+	/* The files themselves still work. */
 	for (i = 0; i < FILES; i++) {
 		fd = self->storm.fds[i];
 		ASSERT_EQ(0, ev_reset(fd));

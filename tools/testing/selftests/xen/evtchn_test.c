@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The contract of /dev/xen/evtchn: what programs rely on, over loopbacks inside
+ * The user ABI of /dev/xen/evtchn: what programs rely on, over loopbacks inside
  * this domain. Each test is a process of its own, whose end closes its files.
  *
- * Nothing here measures time. Where a test says that no event comes, it first
- * lets every event that was sent be handled (ev_settle()).
+ * No test measures time. Before a test claims that no event comes, it waits
+ * until every event that was sent is handled (ev_settle()).
  */
 #include <signal.h>
 #include <sys/wait.h>
@@ -28,7 +28,7 @@ static const struct {
 	{ IOCTL_EVTCHN_BIND_STATIC, 4 },
 };
 
-/* Which no program can reach. */
+/* An address that no program can access. */
 #define KERNEL_MEMORY	((void *)-4096L)
 
 /* The first byte of a hole that follows a page of memory, or NULL. */
@@ -55,7 +55,7 @@ FIXTURE(pair)
 
 FIXTURE_SETUP(pair)
 {
-	/* The device has been opened before: should it fail now, all else does. */
+	/* The device could be opened before: if this fails, so do all tests. */
 	self->fd_a = ev_open(O_CLOEXEC | O_NONBLOCK);
 	self->fd_b = ev_open(O_CLOEXEC | O_NONBLOCK);
 	ASSERT_EQ(0, ev_connect(self->fd_a, self->fd_b, &self->pair));
@@ -75,13 +75,13 @@ static int enable_a(FIXTURE_DATA(pair) *self)
 	return ev_enable(self->fd_a, self->pair.a);
 }
 
-/* An event of a that is read and not written back. Returns a, or -errno. */
+/* Makes an event of a, which is read but not written. Returns a, or -errno. */
 static int mask_a(FIXTURE_DATA(pair) *self)
 {
 	return ev_notify(self->fd_b, self->pair.b) ?: ev_take(self->fd_a);
 }
 
-/* So many events of a, which is written back and not read: 0 or -errno. */
+/* Makes @n events of a, and writes but does not read them: 0 or -errno. */
 static int fill(FIXTURE_DATA(pair) *self, int n)
 {
 	int ret = 0;
@@ -91,7 +91,7 @@ static int fill(FIXTURE_DATA(pair) *self, int n)
 	return ret < 0 ? ret : 0;
 }
 
-/* So says this ABI, and not ENOTTY. */
+/* ENOSYS, not ENOTTY, is the ABI. */
 TEST_F(pair, what_is_no_command_of_the_abi_is_enosys)
 {
 	static const unsigned long others[] = {
@@ -99,7 +99,7 @@ TEST_F(pair, what_is_no_command_of_the_abi_is_enosys)
 		_IOC(_IOC_NONE, 'E', 0, 8), _IOC(_IOC_NONE, 'E', 5, 4),
 		_IOC(_IOC_READ, 'E', 3, 4), _IOC(_IOC_WRITE, 'E', 6, 2),
 		_IOC(_IOC_NONE, 'F', 4, 4),
-		/* What isatty() asks of every file. */
+		/* isatty() calls this one on every file. */
 		TCGETS,
 	};
 	unsigned int arg[16] = {}, i;
@@ -140,13 +140,13 @@ TEST_F(pair, failing_commands_say_why_and_change_nothing)
 		EXPECT_EQ(-EFAULT, ev_ioctl(fd, commands[i].cmd, KERNEL_MEMORY));
 		EXPECT_EQ(-EFAULT, ev_ioctl(fd, commands[i].cmd, self->hole - size + 1))
 			TH_LOG("command %u reads less than %u bytes", i, size);
-		/* Earlier drivers take any port to be a static one. */
+		/* Earlier drivers accept any port as a static one. */
 		if (commands[i].cmd != IOCTL_EVTCHN_BIND_STATIC)
 			EXPECT_NE(-EFAULT, ev_ioctl(fd, commands[i].cmd, self->hole - size))
 				TH_LOG("command %u reads more than %u bytes", i, size);
 	}
 	EXPECT_EQ(before, ev_loopbacks_if_alone());
-	/* RESTRICT_DOMID has done nothing, too. */
+	/* RESTRICT_DOMID has had no effect, either. */
 	EXPECT_GT(ev_bind_unbound(fd, EV_SELF), 0);
 	EXPECT_EQ(0, ev_restrict(fd, 1));
 }
@@ -160,17 +160,17 @@ TEST_F(pair, restriction_is_for_each_command_as_promised)
 	EXPECT_EQ(-EACCES, ev_bind_unbound(self->fd_a, EV_NO_DOMAIN));
 	/* More than 16 bits are compared. */
 	EXPECT_EQ(-EACCES, ev_bind_interdomain(self->fd_a, 0x10000 | EV_NO_DOMAIN, 1));
-	/* It is Xen that says so. */
+	/* This error comes from Xen. */
 	EXPECT_EQ(-ESRCH, ev_bind_interdomain(self->fd_a, EV_NO_DOMAIN, 1));
 	EXPECT_EQ(-EACCES, ev_restrict(self->fd_a, EV_NO_DOMAIN));
 	EXPECT_EQ(-EACCES, ev_restrict(self->fd_a, 0));
-	/* It comes before the argument is read, where it does not depend on that. */
+	/* EACCES comes before EFAULT unless it depends on the argument. */
 	EXPECT_EQ(-EACCES, ev_ioctl(self->fd_a, IOCTL_EVTCHN_BIND_VIRQ, NULL));
 	EXPECT_EQ(-EACCES, ev_ioctl(self->fd_a, IOCTL_EVTCHN_RESTRICT_DOMID, NULL));
 	EXPECT_EQ(-EFAULT, ev_ioctl(self->fd_a, IOCTL_EVTCHN_BIND_INTERDOMAIN, NULL));
 	EXPECT_EQ(-EACCES, ev_bind_unbound(copy, EV_SELF));
 
-	/* Not even one that could be connected to; another file may do so. */
+	/* Not even to a port that waits for it; another file may. */
 	port = ev_bind_unbound(self->fd_b, EV_SELF);
 	ASSERT_GT(port, 0);
 	EXPECT_EQ(-EACCES, ev_bind_interdomain(self->fd_a, EV_SELF, port));
@@ -207,7 +207,7 @@ TEST_F(pair, empty_ring_is_writable_and_no_more)
 		EXPECT_EQ(sizeof(ports), ev_write(fd, ports, sizeof(ports)));
 		EXPECT_EQ(0, ev_reset(fd));
 
-		/* Less than a port is nothing, and not worth waiting for. */
+		/* Less than a port returns 0, and does not wait. */
 		ASSERT_EQ(0, fcntl(fd, F_SETFL, 0));
 		EXPECT_EQ(0, ev_read(fd, ports, 3));
 		EXPECT_EQ(0, ev_write(fd, ports, 3));
@@ -217,8 +217,8 @@ TEST_F(pair, empty_ring_is_writable_and_no_more)
 }
 
 /*
- * The program's second life, which tests nothing: it says whether it has a file, and
- * reads, enables and notifies its port.
+ * The program after exec(), without tests: it reports whether it has a file,
+ * and reads, enables and notifies the port.
  */
 __attribute__((constructor)) static void after_exec(void)
 {
@@ -241,7 +241,7 @@ static int exit_code(pid_t pid)
 	return WEXITSTATUS(status);
 }
 
-/* What after_exec() says of fd_a in a child. */
+/* The result of after_exec() for fd_a in a child. */
 static int exec_in_child(FIXTURE_DATA(pair) *self)
 {
 	char what[32];
@@ -264,13 +264,13 @@ TEST_F(pair, file_is_shared_over_fork_exec_and_dup)
 	EXPECT_EQ(FD_CLOEXEC, fcntl(self->fd_a, F_GETFD));
 	ASSERT_EQ(0, ev_notify(self->fd_b, self->pair.b));
 	EXPECT_EQ(2, exec_in_child(self));
-	/* Closed in the child, the file goes on. */
+	/* When the child closes the file, it stays open here. */
 	ASSERT_EQ(0, fcntl(self->fd_a, F_SETFD, 0));
 	EXPECT_EQ(0, exec_in_child(self));
 	EXPECT_EQ(self->pair.b, ev_take(self->fd_b));
 	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.b));
 
-	/* What a child has bound outlives it. */
+	/* A port that a child has bound outlives the child. */
 	pid = fork();
 	if (!pid) {
 		port = ev_bind_unbound(self->fd_a, EV_SELF);
@@ -293,12 +293,12 @@ TEST_F(pair, fresh_binding_is_enabled_and_interdomain_is_an_event)
 {
 	struct ev_pair new = { .a = ev_bind_unbound(self->fd_a, EV_SELF) };
 
-	/* Nobody is there yet, which is not reported. */
+	/* No other end is connected yet, which is not reported. */
 	EXPECT_EQ(0, ev_notify(self->fd_a, new.a));
 	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 	new.b = ev_bind_interdomain(self->fd_b, EV_SELF, new.a);
 	EXPECT_EQ(new.b, ev_take(self->fd_b));
-	/* Written, so that a second one could come. */
+	/* Write it, so that a second event could come. */
 	EXPECT_EQ(4, ev_enable(self->fd_b, new.b));
 	EXPECT_EQ(-EAGAIN, ev_next(self->fd_b));
 	/* Nobody has written a. */
@@ -326,7 +326,7 @@ TEST_F(pair, event_is_of_one_port_and_file_only)
 	EXPECT_EQ(-ENOTCONN, ev_unbind(self->fd_b, self->pair.a));
 	EXPECT_EQ(0, ev_ping(self->fd_a, self->fd_b, &self->pair));
 
-	/* Nor does write() enable or RESET empty what is the other's. */
+	/* write() and RESET do not affect the other file, either. */
 	ASSERT_EQ(0, notify_a(self));
 	EXPECT_EQ(4, ev_enable(self->fd_b, self->pair.a));
 	ASSERT_EQ(0, notify_a(self));
@@ -354,17 +354,17 @@ TEST_F(pair, port_is_masked_until_written)
 	for (i = 0; i < 5; i++)
 		ASSERT_EQ(0, notify_a(self));
 	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
-	/* Its peer is not. */
+	/* The peer is not masked. */
 	EXPECT_EQ(0, ev_notify(self->fd_a, self->pair.a));
 	EXPECT_EQ(self->pair.b, ev_take(self->fd_b));
 
-	/* They have folded into one. What cannot be enabled is ignored. */
+	/* They have folded into one. Enabled and foreign ports are ignored. */
 	EXPECT_EQ(sizeof(ports), ev_write(self->fd_a, ports, sizeof(ports)));
 	EXPECT_EQ(self->pair.a, ev_take(self->fd_a));
 	EXPECT_EQ(sizeof(ports), ev_write(self->fd_a, ports, sizeof(ports)));
 	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 
-	/* Written before it is read, it comes twice; read does not wait for more. */
+	/* A port that is written before it is read is twice in the ring. */
 	ASSERT_EQ(0, fill(self, 1));
 	ASSERT_EQ(0, notify_a(self));
 	ASSERT_EQ(0, fcntl(self->fd_a, F_SETFL, 0));
@@ -397,21 +397,21 @@ TEST_F(pair, unbind_and_close_close_the_ports)
 		EXPECT_EQ(-ENOTCONN, ev_notify(self->fd_a, self->pair.a));
 		EXPECT_EQ(-EINVAL, ev_bind_interdomain(self->fd_a, EV_SELF, self->pair.a));
 		EXPECT_EQ(4, enable_a(self));
-		/* The peer goes on, into the void. */
+		/* The peer can still notify, without effect. */
 		EXPECT_EQ(0, notify_a(self));
 		EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 		EXPECT_EQ(0, ev_unbind(self->fd_b, self->pair.b));
 		ASSERT_EQ(0, ev_connect(self->fd_a, self->fd_b, &self->pair));
 	}
 
-	/* With an event that is unread, and one that was. */
+	/* One port has an unread event, and one a read event. */
 	ASSERT_EQ(0, ev_connect(self->fd_b, self->fd_a, &other));
 	ASSERT_EQ(self->pair.a, mask_a(self));
 	ASSERT_EQ(0, ev_notify_settled(self->fd_b, other.a));
 	ASSERT_EQ(0, close(self->fd_a));
 	EXPECT_EQ(1, ev_is_alone(self->pair.b));
 	EXPECT_EQ(1, ev_is_alone(other.a));
-	/* Two went, and two are alone. */
+	/* Two ports were closed, so two are not connected. */
 	EXPECT_EQ(before, ev_loopbacks_if_alone());
 	EXPECT_EQ(0, ev_notify(self->fd_b, self->pair.b));
 	EXPECT_EQ(0, ev_unbind(self->fd_b, self->pair.b));
@@ -429,7 +429,7 @@ TEST_F(pair, write_is_of_a_page_at_most_and_a_fault_enables_nothing)
 	EXPECT_EQ(-EFAULT, ev_write(self->fd_a, KERNEL_MEMORY, 4));
 	/* The first port is readable, the second is not. */
 	EXPECT_EQ(-EFAULT, ev_write(self->fd_a, hole - 4, 8));
-	/* The first port past the page is not looked at, */
+	/* The first port past the page is ignored, */
 	memcpy(two + page, &self->pair.a, 4);
 	EXPECT_EQ(page, ev_write(self->fd_a, two, 2 * page));
 	ASSERT_EQ(0, notify_a(self));
@@ -438,7 +438,7 @@ TEST_F(pair, write_is_of_a_page_at_most_and_a_fault_enables_nothing)
 	EXPECT_EQ(page, ev_write(self->fd_a, hole - page, page + 9));
 	EXPECT_EQ(self->pair.a, ev_take(self->fd_a));
 
-	/* Nothing is touched behind the last whole port, and no alignment needed. */
+	/* Memory behind the last port is not used. No alignment is needed. */
 	EXPECT_EQ(4, ev_write(self->fd_a, hole - 4, 7));
 	ASSERT_EQ(0, notify_a(self));
 	ASSERT_EQ(4, ev_read(self->fd_a, two + 1, 4));
@@ -458,11 +458,11 @@ TEST_F(pair, virq_has_one_owner)
 	EXPECT_EQ(-EEXIST, ev_bind_virq(self->fd_a, virq));
 	EXPECT_EQ(-EEXIST, ev_bind_virq(self->fd_b, virq));
 	EXPECT_EQ(-EINVAL, ev_bind_interdomain(self->fd_a, EV_SELF, port));
-	/* Xen sends on no VIRQ's port, which is not reported. */
+	/* Xen refuses to send to a port of a VIRQ, which is not reported. */
 	EXPECT_EQ(0, ev_notify(self->fd_a, port));
 	EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
 
-	/* Until it is unbound, or the file is closed. */
+	/* The VIRQ is bound until it is unbound, or the file is closed. */
 	EXPECT_EQ(0, ev_unbind(self->fd_a, port));
 	EXPECT_GT(ev_bind_virq(self->fd_a, virq), 0);
 	EXPECT_EQ(-EEXIST, ev_bind_virq(self->fd_b, virq));
@@ -476,29 +476,29 @@ TEST_F(pair, overflow_is_efbig_until_reset)
 	unsigned int port, i;
 
 	ASSERT_EQ(0, ev_connect(self->fd_a, self->fd_b, &other));
-	/* Twice, as RESET gives all of it back. */
+	/* Twice, as all works again after a RESET. */
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, fill(self, RING_MIN));
-		/* Both events are dropped; nor does writing a port undo it. */
+		/* Both events are dropped, and writing a port does not help. */
 		ASSERT_EQ(0, ev_notify_settled(self->fd_b, other.b));
 		ASSERT_EQ(0, fill(self, 1));
 		ASSERT_EQ(0, notify_a(self));
-		/* No reason to wait. */
+		/* A read does not wait. */
 		ASSERT_EQ(0, fcntl(self->fd_a, F_SETFL, 0));
 		EXPECT_EQ(-EFBIG, ev_read(self->fd_a, &port, sizeof(port)));
 		ASSERT_EQ(0, fcntl(self->fd_a, F_SETFL, O_NONBLOCK));
 		EXPECT_EQ(0, ev_reset(self->fd_a));
 
-		/* They are masked until written, */
+		/* The ports are masked until written, */
 		ASSERT_EQ(0, notify_a(self));
 		ASSERT_EQ(0, ev_notify(self->fd_b, other.b));
 		EXPECT_EQ(-EAGAIN, ev_next(self->fd_a));
-		/* then each delivers what was notified meanwhile, */
+		/* then each delivers the event that came meanwhile, */
 		EXPECT_EQ(4, ev_enable(self->fd_a, other.a));
 		EXPECT_EQ(other.a, ev_take(self->fd_a));
 		EXPECT_EQ(4, enable_a(self));
 		EXPECT_EQ(self->pair.a, ev_take(self->fd_a));
-		/* and all is well again. */
+		/* and all works again. */
 		EXPECT_EQ(4, ev_enable(self->fd_a, other.a));
 		EXPECT_EQ(4, enable_a(self));
 		EXPECT_EQ(0, ev_ping(self->fd_a, self->fd_b, &self->pair));
@@ -541,10 +541,10 @@ TEST_F(pair, sigio_comes_when_the_ring_is_no_longer_empty)
 	for (i = 0; i < 4; i++) {
 		ASSERT_EQ(0, ev_notify(self->fd_b, self->pair.b));
 		ASSERT_EQ(SIGIO, sigtimedwait(&set, NULL, &guard));
-		/* Not for what comes behind that. */
+		/* A further event sends no signal. */
 		ASSERT_EQ(0, ev_notify_settled(self->fd_b, other.b));
 		EXPECT_EQ(-1, sigtimedwait(&set, NULL, &now));
-		/* Emptied by RESET or by read(). */
+		/* Empty the ring by RESET or by read(). */
 		EXPECT_EQ(i % 2 ? 0 : 8, i % 2 ? ev_reset(self->fd_a) :
 					 ev_read(self->fd_a, ports, sizeof(ports)));
 		EXPECT_EQ(4, enable_a(self));
@@ -562,7 +562,7 @@ static void count_signal(int sig)
 	signals++;
 }
 
-/* The port that the thread has read, what poll() told it, or -errno. */
+/* The port that the thread has read, the result of its poll(), or -errno. */
 static int join(struct ev_sleeper *sleeper)
 {
 	pthread_join(sleeper->thread, NULL);
@@ -584,7 +584,7 @@ TEST_F(pair, read_sleeps_until_an_event)
 		ASSERT_EQ(self->pair.a, join(&reader));
 		ASSERT_EQ(4, enable_a(self));
 	}
-	/* Of a file that has no port at all when the read begins. */
+	/* The file has no port when the read begins. */
 	fd = ev_open(O_CLOEXEC);
 	ASSERT_EQ(0, ev_sleeper_start(&reader, fd, 0));
 	port = ev_bind_interdomain(fd, EV_SELF, ev_bind_unbound(self->fd_a, EV_SELF));
@@ -609,7 +609,7 @@ TEST_F(pair, everything_else_goes_on_while_a_read_sleeps)
 	EXPECT_EQ(0, notify_a(self));
 	EXPECT_EQ(EV_POLL_IDLE, ev_poll(self->fd_a));
 	EXPECT_FALSE(atomic_load(&reader.done));
-	/* Masked until now, the event wakes it. */
+	/* The port was masked until now; its event wakes the reader. */
 	EXPECT_EQ(4, enable_a(self));
 	EXPECT_EQ(self->pair.a, join(&reader));
 }
@@ -622,13 +622,13 @@ TEST_F(pair, signal_interrupts_read_or_restarts_it)
 	ASSERT_EQ(0, fcntl(self->fd_a, F_SETFL, 0));
 	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
 	ASSERT_EQ(0, ev_sleeper_start(&reader, self->fd_a, 0));
-	/* Again, should the first have come before the read. */
+	/* A second signal, in case that the first one came before the read. */
 	while (!reader.done) {
 		pthread_kill(reader.thread, SIGUSR1);
 		usleep(10000);
 	}
 	EXPECT_EQ(-EINTR, join(&reader));
-	/* Nothing was lost on the way. */
+	/* No event was lost. */
 	EXPECT_EQ(0, ev_ping(self->fd_a, self->fd_b, &self->pair));
 
 	action.sa_flags = SA_RESTART;
@@ -656,7 +656,7 @@ TEST_F(pair, event_wakes_one_reader_and_every_poller)
 		usleep(1000);
 	ev_sleeper_wait(first.done ? &second : &first);
 	EXPECT_FALSE(first.done && second.done);
-	/* The port is masked now; written, it wakes the other. */
+	/* The port is masked now; after a write it wakes the other reader. */
 	ASSERT_EQ(4, enable_a(self));
 	ASSERT_EQ(0, ev_notify(self->fd_b, self->pair.b));
 	EXPECT_EQ(self->pair.a, join(&first));
@@ -722,11 +722,11 @@ FIXTURE_SETUP(table)
 
 	self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
 	ASSERT_EQ(0, ev_connect_many(self->fd, self->pairs, n / 2));
-	/* The ring's start is in the middle now. Five more: and a bit. */
+	/* The ring starts in its middle now. Move the start a bit further. */
 	for (i = 0; i < 5; i++)
 		ASSERT_EQ(0, ev_ping(self->fd, self->fd, &self->pairs[0]));
 	for (i = 0; i < n; i++) {
-		/* Not by number; 3 has no factor in common with how many. */
+		/* Not in the order of numbers; n is not a multiple of 3. */
 		at = (3 * i + 1) % n;
 		pair = &self->pairs[at / 2];
 		self->order[i] = at & 1 ? pair->b : pair->a;
@@ -777,7 +777,7 @@ TEST_F(table, ports_are_read_oldest_first_and_enabled_by_one_write)
 		ASSERT_EQ(0, ev_notify(self->fd, self->peers[i]));
 	EXPECT_EQ(-EAGAIN, ev_next(self->fd));
 	EXPECT_EQ(n * 4, ev_write(self->fd, seen, n * 4));
-	/* They come in whatever order: two vCPUs keep none. */
+	/* They come in any order, as there are two vCPUs. */
 	for (i = 0; i < n; i++)
 		seen[i] = ev_take(self->fd);
 	EXPECT_EQ(-EAGAIN, ev_next(self->fd));
@@ -793,7 +793,7 @@ TEST_F(table, growth_keeps_content_and_order_and_doubles_the_ring)
 
 	port = ev_bind_unbound(self->fd, EV_SELF);
 	ASSERT_GT(port, 0);
-	/* The next event queues up behind what was there. */
+	/* The next event is queued behind the others. */
 	port = ev_bind_interdomain(self->fd, EV_SELF, port);
 	ASSERT_GT(port, 0);
 	ev_settle();
@@ -801,7 +801,7 @@ TEST_F(table, growth_keeps_content_and_order_and_doubles_the_ring)
 	expect_ports(_metadata, self->order, seen, n);
 	EXPECT_EQ(port, seen[n]);
 
-	/* Fill it by a port that is written back, but not read, with one too many. */
+	/* Overflow the ring by a port that is written, but not read. */
 	for (i = 0; i <= slots; i++) {
 		ASSERT_EQ(i ? EV_POLL_EVENT : EV_POLL_IDLE, ev_poll(self->fd));
 		ASSERT_EQ(4, ev_enable(self->fd, seen[0]));
@@ -809,14 +809,14 @@ TEST_F(table, growth_keeps_content_and_order_and_doubles_the_ring)
 	}
 	EXPECT_EQ(POLLERR, ev_poll(self->fd));
 
-	/* Every port is as good as ever. */
+	/* Every port works as before. */
 	EXPECT_EQ(0, ev_reset(self->fd));
 	EXPECT_EQ(n * 4, ev_write(self->fd, seen, n * 4));
 	for (i = 0; i < n / 2; i++)
 		ASSERT_EQ(0, ev_ping(self->fd, self->fd, &self->pairs[i]));
 }
 
-/* What Xen itself says, asked through privcmd, which serves no 32-bit programs */
+/* The state in Xen, queried through privcmd, which serves no 32-bit programs */
 
 #if UINTPTR_MAX > UINT32_MAX
 
@@ -852,7 +852,7 @@ TEST_F(xen, static_port_is_bound_again_and_again_and_never_closed)
 		/* By the same file and by the next one. */
 		if (i % 2 == 0)
 			self->fd = ev_open(O_CLOEXEC | O_NONBLOCK);
-		/* Alone, and then connected. */
+		/* First not connected, then connected. */
 		if (i == 2) {
 			pair.b = ev_bind_interdomain(self->peer_fd, EV_SELF, pair.a);
 			ASSERT_EQ(pair.b, ev_take(self->peer_fd));

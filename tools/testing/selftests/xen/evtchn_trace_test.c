@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The trace event of /dev/xen/evtchn. Each test has a trace of its own, and mounts
- * tracefs for itself: whoever else traces sees nothing of it. A kernel without trace
- * events, or a driver without this one, skips all of them.
+ * The trace event of /dev/xen/evtchn. Each test has a trace instance and a
+ * mount of tracefs of its own, so that it does not affect other users of
+ * tracing. All tests are skipped if the kernel has no trace events, or the
+ * driver lacks this one.
  */
 #include <sched.h>
 #include <sys/mount.h>
@@ -14,7 +15,7 @@
 #define TRACING		"/sys/kernel/tracing"
 #define EVENT		"events/xen_evtchn/xen_evtchn_port/"
 
-/* The owner of what is traced; nobody else has this name. */
+/* The owner in the trace; no other program has this name. */
 #define OWNER		"traced by test"
 
 /* A file whose events are traced, and one end of a pair in it; the other in b. */
@@ -25,7 +26,7 @@ FIXTURE(trace)
 	struct ev_pair pair;
 };
 
-/* In the trace's folder. */
+/* Sets a file in the directory of the trace. */
 static int set(const char *dir, const char *name, const char *value)
 {
 	char path[200];
@@ -57,7 +58,7 @@ FIXTURE_SETUP(trace)
 		EXPECT_EQ(0, rmdir(self->dir));
 		SKIP(return, "the driver has no trace event");
 	}
-	/* The order of all CPUs. */
+	/* A clock that orders the events of all CPUs. */
 	ASSERT_EQ(0, set(self->dir, "trace_clock", "counter"));
 
 	ASSERT_EQ(0, prctl(PR_GET_NAME, comm));
@@ -76,7 +77,7 @@ FIXTURE_TEARDOWN(trace)
 		EXPECT_EQ(0, rmdir(self->dir));
 }
 
-/* The lines' event and what it says, without the task and the time: how many. */
+/* Gets the trace's lines, without the task and the time. Returns how many. */
 static int traced(const char *dir, char lines[][100], int max)
 {
 	char path[200], line[400], *says;
@@ -123,7 +124,7 @@ TEST_F(trace, life_of_a_port_is_told_in_order)
 	EXPECT_EQ(0, ev_notify(self->fd, port));
 	EXPECT_EQ(0, ev_notify(self->fd_b, self->pair.b));
 	EXPECT_EQ(port, ev_take(self->fd));
-	/* Until it is written, the next one waits. */
+	/* The next event waits until the port is written. */
 	EXPECT_EQ(0, ev_notify_settled(self->fd_b, self->pair.b));
 	EXPECT_EQ(4, ev_enable(self->fd, port));
 	EXPECT_EQ(port, ev_take(self->fd));
@@ -138,7 +139,7 @@ TEST_F(trace, life_of_a_port_is_told_in_order)
 	}
 }
 
-/* By a filter, with the number that the format has. */
+/* Uses a filter, with the number from the format file. */
 TEST_F(trace, overflow_can_be_waited_for)
 {
 	char format[4096], filter[100], lines[1][100], *field;
@@ -169,7 +170,7 @@ TEST_F(trace, overflow_can_be_waited_for)
 	EXPECT_NE(NULL, strstr(lines[0], "what=overflow ")) TH_LOG("%s", lines[0]);
 }
 
-/* What a close unbinds is told, too, and the memory of the owner's name goes later. */
+/* The unbinds of a close are traced, too, before the owner's name is freed. */
 TEST_F(trace, close_unbinds_each_port)
 {
 	char lines[40][100];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * /dev/xen/evtchn with io_uring and preadv2(): what waits needs no thread of the
- * kernel, and what must not wait does not. A driver without read_iter, which is
- * one without IOCTL_EVTCHN_FEATURES, skips all but one of the tests.
+ * /dev/xen/evtchn with io_uring and preadv2(): requests that wait need no
+ * kernel thread, and those that must not wait do not. All tests but one are
+ * skipped if the driver has no read_iter, and so no IOCTL_EVTCHN_FEATURES.
  */
 #include <linux/io_uring.h>
 #include <linux/userfaultfd.h>
@@ -16,8 +16,8 @@
 #define EVENTS		100
 
 /*
- * An io_uring of the calling thread. What there is to complete is completed in
- * enter() and nowhere else, so a test knows when that is.
+ * An io_uring of the calling thread. Requests complete only in enter(), so a
+ * test knows when they do.
  */
 struct ring {
 	int fd;
@@ -56,7 +56,7 @@ static int ring_open(struct ring *ring)
 	return 0;
 }
 
-/* Requests that are pending end with the last of these three. */
+/* The close ends requests that are pending. */
 static int ring_close(struct ring *ring)
 {
 	return munmap(ring->map, ring->size) ||
@@ -77,7 +77,7 @@ static struct io_uring_sqe *prepare(struct ring *ring, int op, int fd,
 	return sqe;
 }
 
-/* Submits, completes what can be completed, and waits for @wait completions. */
+/* Submits, completes all requests that can be, and waits for @wait of them. */
 static int enter(struct ring *ring, unsigned int wait)
 {
 	struct __kernel_timespec guard = { .tv_sec = EV_GUARD_MS / 1000 };
@@ -94,7 +94,7 @@ static int enter(struct ring *ring, unsigned int wait)
 	return ring->submitted == ring->tail ? 0 : -EIO;
 }
 
-/* Whether nothing is complete, all that was prepared being submitted. */
+/* Whether all prepared requests are submitted and none is complete. */
 static bool waits(struct ring *ring)
 {
 	return !enter(ring, 0) &&
@@ -110,7 +110,7 @@ static int result_of(struct ring *ring, int op)
 
 	if (ret)
 		return ret;
-	/* It is read after it is seen to be there, and before it is given back. */
+	/* Read it after the tail shows it, and before the head frees it. */
 	if (head == __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE))
 		return -ETIMEDOUT;
 	cqe = ring->cqes[head & ring->cq_mask];
@@ -131,7 +131,7 @@ static int cancel(struct ring *ring, int op)
 	return request(ring, IORING_OP_ASYNC_CANCEL, -1, (void *)(uintptr_t)op, 0);
 }
 
-/* How many threads of the kernel do this process' requests. */
+/* How many kernel threads serve requests of this process. */
 static int workers(void)
 {
 	char name[32];
@@ -155,7 +155,7 @@ FIXTURE(uring)
 	int fd_a, fd_b;
 	struct ev_pair pair;
 	struct ring ring;
-	unsigned int port;	/* is read here */
+	unsigned int port;	/* buffer of a read */
 };
 
 FIXTURE_VARIANT(uring)
@@ -183,7 +183,7 @@ FIXTURE_SETUP(uring)
 
 FIXTURE_TEARDOWN(uring) { }
 
-/* An event that has come; and the port of one that has yet to come is read. */
+/* A read of an event that is there, and one that waits for an event. */
 static int event(FIXTURE_DATA(uring) *self)
 {
 	return ev_notify_settled(self->fd_b, self->pair.b);
@@ -207,7 +207,7 @@ TEST_F(uring, read_waits_for_an_event_without_a_thread)
 		EXPECT_EQ(self->pair.a, self->port);
 		EXPECT_EQ(4, ev_enable(self->fd_a, self->port));
 
-		/* One that is there is read at once. */
+		/* An event that is there is read at once. */
 		EXPECT_EQ(0, event(self));
 		prepare_read(self);
 		EXPECT_FALSE(waits(&self->ring));
@@ -215,13 +215,13 @@ TEST_F(uring, read_waits_for_an_event_without_a_thread)
 		EXPECT_EQ(self->pair.a, self->port);
 		EXPECT_EQ(4, ev_enable(self->fd_a, self->port));
 	}
-	/* Who must not wait is told so. */
+	/* A read that must not wait fails. */
 	prepare(&self->ring, IORING_OP_READ, self->fd_a, &self->port, 4)->rw_flags =
 		RWF_NOWAIT;
 	EXPECT_EQ(-EAGAIN, result_of(&self->ring, IORING_OP_READ));
 	EXPECT_EQ(0, workers());
 
-	/* A thread would have been seen. */
+	/* A thread would have been counted. */
 	prepare(&self->ring, IORING_OP_READ, self->fd_a, &self->port, 4)->flags =
 		IOSQE_ASYNC;
 	EXPECT_TRUE(waits(&self->ring));
@@ -232,7 +232,7 @@ TEST_F(uring, read_waits_for_an_event_without_a_thread)
 	EXPECT_EQ(4, result_of(&self->ring, IORING_OP_READ));
 }
 
-/* The event is gone when the read that it woke comes to look. */
+/* The event is removed before the read that it woke can take it. */
 TEST_F(uring, read_waits_on_if_somebody_else_takes_the_event)
 {
 	unsigned int port;
@@ -253,7 +253,7 @@ TEST_F(uring, read_waits_on_if_somebody_else_takes_the_event)
 
 	ASSERT_EQ(0, ev_connect(self->fd_b, self->fd_b, &self->pair));
 	EXPECT_EQ(0, ev_unbind(self->fd_b, self->pair.b));
-	/* The first event of the one that connects. */
+	/* The first event of the connecting end. */
 	self->pair.b = ev_bind_interdomain(self->fd_a, EV_SELF, self->pair.a);
 	EXPECT_EQ(4, result_of(&self->ring, IORING_OP_READ));
 	EXPECT_EQ(self->pair.b, self->port);
@@ -280,7 +280,7 @@ TEST_F(uring, overflow_ends_a_read)
 	EXPECT_EQ(0, workers());
 }
 
-/* Another file's eventfd sends the events: the ring is all that is called. */
+/* Another file's eventfd sends the events: only io_uring is called. */
 TEST_F(uring, multishot_read_needs_no_other_call)
 {
 	int efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), i;
@@ -290,7 +290,7 @@ TEST_F(uring, multishot_read_needs_no_other_call)
 	ASSERT_EQ(0, set_notifyfd(self->fd_b, self->pair.b, efd));
 	ASSERT_GT(features(self->fd_a, EVTCHN_FEATURE_READ_ENABLES), 0);
 	ASSERT_EQ(0, request(&self->ring, IORING_OP_PROVIDE_BUFFERS, EVENTS, ports, 4));
-	/* One buffer is taken for a read that finds nothing, and given back. */
+	/* A read that finds nothing takes a buffer, and returns it. */
 	prepare(&self->ring, IORING_OP_READ_MULTISHOT, self->fd_a, NULL, 0)->flags =
 		IOSQE_BUFFER_SELECT;
 	ASSERT_TRUE(waits(&self->ring));
@@ -317,7 +317,7 @@ TEST_F(uring, write_enables)
 {
 	int i;
 
-	/* A write that follows the read, of what that has read. */
+	/* A write linked to the read, of the port that this has read. */
 	for (i = 0; i < 10; i++) {
 		self->port = 0;
 		prepare_read(self);
@@ -352,7 +352,7 @@ TEST_F(uring, write_takes_a_page_of_ports)
 	ASSERT_EQ(0, ev_connect(self->fd_a, self->fd_b, &beyond));
 	ASSERT_EQ(0, hold_back(self->fd_a, self->fd_b, &self->pair));
 	ASSERT_EQ(0, hold_back(self->fd_a, self->fd_b, &beyond));
-	/* No file has such numbers: nothing happens to them. */
+	/* No file has such numbers, so they are ignored. */
 	memset(ports, 0xff, sizeof(ports));
 	ports[PAGE_PORTS - 1] = self->pair.a;
 	ports[PAGE_PORTS] = beyond.a;
@@ -396,7 +396,7 @@ TEST_F(uring, readv_and_writev_split_ports)
 		for (i = 0; i < ARRAY_SIZE(pairs); i++)
 			EXPECT_EQ(pairs[i].a, ports[i]);
 		EXPECT_EQ((char)0xa5, buf[2][25]);
-		/* All of them are enabled again, or the next round misses some. */
+		/* Enable all of them again, or the next round misses some. */
 		EXPECT_EQ(32, round & 2 ? writev(self->fd_a, iov, 3) :
 			      request(&self->ring, IORING_OP_WRITEV, self->fd_a, iov, 3));
 	}
@@ -412,7 +412,7 @@ TEST_F(uring, read_that_ends_early_loses_no_event)
 	EXPECT_EQ(-ECANCELED, result_of(&self->ring, IORING_OP_READ));
 	EXPECT_EQ(0, ev_ping(self->fd_a, self->fd_b, &self->pair));
 
-	/* The ring goes before the event comes, and after it has woken the read. */
+	/* Close the io_uring before the event, and after it woke the read. */
 	prepare_read(self);
 	ASSERT_TRUE(waits(&self->ring));
 	EXPECT_EQ(0, ring_close(&self->ring));
@@ -427,7 +427,7 @@ TEST_F(uring, read_that_ends_early_loses_no_event)
 	EXPECT_EQ(0, ev_ping(self->fd_a, self->fd_b, &self->pair));
 	EXPECT_EQ(0, self->port);
 
-	/* And what a read waits for stays open as long as it does. */
+	/* A file stays open as long as a read waits for it. */
 	ASSERT_EQ(0, ring_open(&self->ring));
 	prepare_read(self);
 	ASSERT_TRUE(waits(&self->ring));
@@ -461,7 +461,7 @@ TEST_F(uring, eventfds_of_a_port)
 	EXPECT_EQ(0, workers());
 }
 
-/* Of which the second one is no memory. */
+/* The second buffer is not mapped. */
 static ssize_t vector(ssize_t (*call)(int, const struct iovec *, int, off_t, int),
 		      int fd, void *one, void *other)
 {
@@ -488,7 +488,7 @@ TEST_F(uring, nowait_does_not_wait_and_faults_take_nothing)
 	EXPECT_EQ(other.a, ports[1]);
 	EXPECT_EQ(-EAGAIN, vector(preadv2, self->fd_a, &ports[0], &ports[1]));
 
-	/* Both have one more, which comes when they are enabled. */
+	/* Both ports have another event, which comes when they are enabled. */
 	EXPECT_EQ(0, event(self));
 	EXPECT_EQ(0, ev_notify_settled(self->fd_b, other.b));
 	EXPECT_EQ(-EFAULT, vector(pwritev2, self->fd_a, NULL, &ports[0]));
@@ -504,7 +504,7 @@ TEST_F(uring, nowait_does_not_wait_and_faults_take_nothing)
 	EXPECT_EQ(0, workers());
 }
 
-/* A reader that is held in the middle: its page is not there yet. */
+/* A reader that is held during the copy by a page that is not there yet. */
 
 struct held {
 	int fd, ret;
@@ -543,10 +543,10 @@ TEST_F(uring, nowait_does_not_wait_for_another_reader)
 
 	EXPECT_EQ(0, event(self));
 	ASSERT_EQ(0, pthread_create(&reader, NULL, read_to_page, &held));
-	/* Once somebody waits for the page. */
+	/* Continue when the reader waits for the page. */
 	ASSERT_EQ(POLLIN, ev_wait(uffd));
 	EXPECT_EQ(-EAGAIN, vector(preadv2, self->fd_a, &ports[0], &ports[1]));
-	/* What may wait does. */
+	/* A read that may wait does. */
 	prepare_read(self);
 	EXPECT_TRUE(waits(&self->ring));
 	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
@@ -560,7 +560,7 @@ TEST_F(uring, nowait_does_not_wait_for_another_reader)
 	EXPECT_EQ(self->pair.a, self->port);
 }
 
-/* Of any driver: a completion when there is something to read, and was nothing. */
+/* With any driver: poll completes when an empty ring gets an event. */
 TEST(poll_multishot_tells_when_the_first_event_comes)
 {
 	int fd = ev_open(O_CLOEXEC | O_NONBLOCK), i, error;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * What a program includes at its end: the last test, which looks at the kernel
- * log since the program began.
+ * To be included at the end of a program: the last test, which checks the
+ * kernel log since the program began.
  */
 FIXTURE(log) { };
 FIXTURE_SETUP(log) { }

@@ -3,10 +3,10 @@
  * A platform device that makes a hibernation fail on demand, for the tests of
  * /dev/xen/evtchn. Parameters, in /sys/module/evtchn_pm/parameters:
  *
- *   fail	the callback that returns -EBUSY: freeze or poweroff. And always
- *		poweroff_noirq does: no hibernation by the firmware (platform in
- *		/sys/power/disk) comes to a power-off
- *   seen	what was written to it, and after it the callbacks that ran since
+ *   fail	the callback that returns -EBUSY: freeze or poweroff.
+ *		poweroff_noirq always fails, so that no hibernation by the
+ *		firmware (platform in /sys/power/disk) reaches the power-off
+ *   seen	the text written to it, and the callbacks that ran after that
  */
 #include <linux/module.h>
 #include <linux/platform_device.h>

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * A second handler on an event channel of /dev/xen/evtchn, as the ioeventfd of
- * privcmd has one. It counts its events, and leaves the EOI to the program. The
+ * A second handler on an event channel of /dev/xen/evtchn, as privcmd's
+ * ioeventfd is. It counts its events, and leaves the EOI to the program. The
  * commands of /dev/evtchn_sharer are followed by a number:
  *
- *   SHARER_BIND	share that port, which a /dev/xen/evtchn has, until close
+ *   SHARER_BIND	share that port of a /dev/xen/evtchn file, until close
  *   SHARER_EVENTS	how many events the handler got since then
  *   SHARER_EOI		send an EOI, together with that many callers
- *   SHARER_SPURIOUS	the same, for an event that meant nothing
+ *   SHARER_SPURIOUS	the same, for a spurious event
  *
- * Who maps it has a page for the I/O requests that privcmd's ioeventfd answers.
- * Device models map that of a domain, and so need one; this is the kernel's own.
+ * mmap() of the device gives a page for the I/O requests that privcmd's
+ * ioeventfd answers. Device models map such a page of another domain; this one
+ * belongs to the module, so that no other domain is needed.
  */
 #include <linux/atomic.h>
 #include <linux/fs.h>
@@ -36,9 +37,9 @@
 static struct file *sharer_owner;
 static int sharer_irq;
 static atomic_t sharer_events;	/* counted by the handler */
-static atomic_t sharer_callers;	/* that came to send an EOI with others */
+static atomic_t sharer_callers;	/* callers that send an EOI together */
 
-/* As old as the module: privcmd takes no reference to it. */
+/* Kept until the module is unloaded, as privcmd takes no reference to it. */
 static struct page *request_page;
 
 static irqreturn_t sharer_interrupt(int irq, void *data)
@@ -74,7 +75,7 @@ static int sharer_release(struct inode *inode, struct file *filp)
 	return 0;
 }
 
-/* The callers are on CPUs of their own, and leave for the EOI together. */
+/* The callers run on different CPUs, and send their EOIs at the same time. */
 static long sharer_eoi(int callers, unsigned int flags)
 {
 	int last = 0;
@@ -106,7 +107,7 @@ static long sharer_ioctl(struct file *filp, unsigned int cmd, unsigned long numb
 static int sharer_mmap(struct file *filp, struct vm_area_struct *vma)
 {
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP);
-	/* Where privcmd looks for the array of the mapping's pages. */
+	/* privcmd expects the array of the mapping's pages there. */
 	vma->vm_private_data = &request_page;
 	return vm_insert_page(vma, vma->vm_start, request_page);
 }
