@@ -91,6 +91,8 @@ configure() {
 	mkdir -p "$out"
 	fragment "$(kernel_version "$tree")" "$@" > "$out/.fragment.new"
 	if ! cmp -s "$out/.fragment.new" "$out/.fragment" || [ ! -e "$out/.config" ]; then
+		# Gone until the configuration is known to be taken.
+		rm -f "$out/.fragment"
 		cut -d' ' -f1 "$out/.fragment.new" > "$out/.allconfig"
 		logged "$out.config.log" "configuring the kernel" \
 			kmake "$tree" "$out" KCONFIG_ALLCONFIG="$out/.allconfig" allnoconfig

@@ -3,9 +3,10 @@
 # by its exit status and says why in its output.
 
 # series_tree BASE: the kernel with the series; prints its folder.
-series_tree() {
+series_tree() (
+	lock_cache # a run of another clone may be building in it
 	patched_tree "$(readlink -f "$CACHE/src/$1")"
-}
+)
 
 newest_tree() {
 	series_tree newest

@@ -716,13 +716,19 @@ enable_ports(struct uevtchn_file *file, const evtchn_port_t *ports,
 		binding = find_binding(file, *ports, false);
 		if (!binding)
 			continue;
-		/* A second entry would not fit into the ring. */
+		/*
+		 * A second entry may not fit into the ring. There can be one all
+		 * the same if the port is enabled or pushed at this moment.
+		 */
 		if (look && uevtchn_ring_has(&file->ring, *ports))
 			continue;
 
 		old = atomic_read(&binding->state);
 		do {
-			/* A missed event is delivered, and masks the port. */
+			/*
+			 * A missed event is delivered, and masks the port. No
+			 * closing binding is found.
+			 */
 			new = old & UEVTCHN_MISSED ? UEVTCHN_MASKED : 0;
 		} while ((old & UEVTCHN_MASKED) &&
 			 !atomic_try_cmpxchg(&binding->state, &old, new));

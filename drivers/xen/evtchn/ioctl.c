@@ -36,6 +36,9 @@ union uevtchn_arg {
 	 (IS_ENABLED(CONFIG_EVENTFD) ?					\
 	  EVTCHN_FEATURE_NOTIFYFD | EVTCHN_FEATURE_EVENTFD : 0))
 
+/* UEVTCHN_LOOK is beside them, and FEATURES never returns a negative number. */
+static_assert(!(UEVTCHN_FEATURES & UEVTCHN_LOOK) && (int)UEVTCHN_FEATURES > 0);
+
 /* RESTRICT_DOMID may be under way. bind.c checks again when it binds. */
 static bool is_restricted(const struct uevtchn_file *file)
 {
