@@ -17,8 +17,8 @@ ungrow() {
 	(cd "$1" && tar -c drivers include tools/testing Documentation) | tar -x -C "$2"
 	diffs_of "$1" | tac | while read -r step diff; do
 		(cd "$2" && GIT_DIR=/dev/null git apply -R --allow-empty "$1/scripts/series/$diff") ||
-			die "$diff, of $step, is not in the tree as it is (above)" \
-			    -- "put what you changed into a step: scripts/make-series --into STEP"
+			die "you changed lines that $diff, of step $step, has (above)" \
+			    -- "if the change belongs to $step: scripts/make-series --into $step; if to an earlier step, make it in scripts/series/$diff too, where the lines are context"
 	done
 }
 

@@ -31,6 +31,9 @@
 #define UEVTCHN_READ_PORTS	8
 #define UEVTCHN_WRITE_PORTS	32
 
+/* A read() that enables returns no more ports than this: user ABI. */
+#define UEVTCHN_ENABLE_PORTS	32
+
 /* A whole number of ports, a page at most: user ABI. */
 static size_t round_count(size_t count)
 {
@@ -62,7 +65,7 @@ static noinline ssize_t read_and_enable(struct uevtchn_file *file,
 					char __user *buf, struct iov_iter *to,
 					size_t count, bool nonblock)
 {
-	evtchn_port_t ports[UEVTCHN_WRITE_PORTS];
+	evtchn_port_t ports[UEVTCHN_ENABLE_PORTS];
 	bool done;
 	int n;
 

@@ -21,6 +21,9 @@
  *	eventfd.c	eventfds that are tied to a port
  *	ring.c	the queue of port numbers, and its waiters
  *	trace.c	the trace event
+ *
+ * A "sink" is the eventfd that EVENTFD gives a port, a "notifyfd" that of
+ * NOTIFYFD. eventfd.c calls bind.c back when a sink was read.
  */
 
 /**
@@ -71,12 +74,11 @@
  * Outermost first::
  *
  *	file->bind_lock		bind, UNBIND, RESTRICT_DOMID, NOTIFYFD, EVENTFD
- *	  an eventfd's wait queue	its waiters; also taken by interrupts.
- *				No lock of the driver is taken under it
  *	  file->lock		for reading: NOTIFY, STATUS, write(), reads that
  *				enable; for writing: UNBIND, bind, EVENTFD
  *	    ring->wait.lock	the ring; also taken by interrupts
- *	    an eventfd's wait queue
+ *	    an eventfd's wait queue	also taken by interrupts. The driver's
+ *				waiters run under it, and take no lock of the driver
  *
  * NOTIFY, STATUS and write() look up a binding and use it under file->lock.
  * UNBIND removes it under the same lock, taken for writing. After that, no

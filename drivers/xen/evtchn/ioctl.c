@@ -83,7 +83,7 @@ static long ioctl_bind(struct uevtchn_file *file, unsigned int cmd,
 		req.arg.unbound.dom = DOMID_SELF;
 		req.arg.unbound.remote_dom = arg->unbound.remote_domain;
 		break;
-	default: /* IOCTL_EVTCHN_BIND_STATIC */
+	case IOCTL_EVTCHN_BIND_STATIC:
 		/* Port 0 is reserved by Xen, which reports it as closed. */
 		if (!arg->bind.port)
 			return -EINVAL;
@@ -92,6 +92,8 @@ static long ioctl_bind(struct uevtchn_file *file, unsigned int cmd,
 		req.arg.status.dom = DOMID_SELF;
 		req.arg.status.port = arg->bind.port;
 		break;
+	default:
+		return -ENOSYS;
 	}
 
 	rc = uevtchn_bind(file, &req);
@@ -165,6 +167,7 @@ long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr)
 		return uevtchn_notify(file, notify.port);
 	}
 
+	/* A command that is not here does not exist. */
 	switch (cmd) {
 	case IOCTL_EVTCHN_BIND_VIRQ:
 	case IOCTL_EVTCHN_BIND_UNBOUND_PORT:
