@@ -71,9 +71,8 @@ apply_series() {
 		say "drivers/xen/evtchn.c of this base is not the one the series was made for: removing it without the last patch"
 		unset 'patches[-1]'
 	fi
-	# Some kernels before 6.13 have the helpers; README and quilt go by the version.
-	if dpkg --compare-versions "$(kernel_version "$base")" lt 6.13 ||
-	   ! grep -q 'define kzalloc_obj(' "$base/include/linux/slab.h"; then
+	if ! grep -q 'define kzalloc_obj(' "$base/include/linux/slab.h" ||
+	   ! grep -q 'add_wait_queue_priority_exclusive(' "$base/include/linux/wait.h"; then
 		patches+=("$series"/backport/[0-9]*.patch)
 	fi
 

@@ -145,7 +145,8 @@ series() {
 	# What GNU patch can take, which a binary removal is not.
 	{
 		echo "# Made on Linux $(kernel_version "$BASE")."
-		echo "# For quilt and packages. Linux before 6.13: backport/ as well."
+		echo "# For quilt and packages. A kernel without kzalloc_obj() or"
+		echo "# add_wait_queue_priority_exclusive(): backport/ as well."
 		(cd "$dir" && grep -L '^GIT binary patch' [0-9]*.patch)
 	} > "$dir/series"
 	mail "$WORK/mail"
