@@ -132,7 +132,8 @@ struct ioctl_evtchn_bind_unbound_port {
 /**
  * define IOCTL_EVTCHN_BIND_UNBOUND_PORT - make a port for another domain
  *
- * The other domain may connect to it, once. The port is enabled.
+ * The other domain may connect to it, while nobody is connected. The port is
+ * enabled.
  *
  * Return:
  * * the new port, greater than 0
@@ -417,8 +418,8 @@ struct ioctl_evtchn_eventfd {
  * Return:
  * * 0
  * * EBADF: @fd is not open.
- * * EBUSY: another port of this file has the eventfd, and a read of it enables
- *   one of the two.
+ * * EBUSY: another port of this file has the eventfd. Two ports can share it only
+ *   if no read of it enables one of them.
  * * EINVAL: @fd is not an eventfd, or less than -1; @flags has an unknown flag,
  *   or a flag with -1.
  * * ENOMEM: out of memory.
