@@ -42,8 +42,9 @@ have_space() {
 lock_cache() {
 	mkdir -p "$CACHE" 2> /dev/null ||
 		die "cannot create the cache $CACHE" -- "set XEN_EVTCHN_CACHE to a folder that can be written"
-	exec 9> "$CACHE/lock"
-	flock -n 9 || { say "waiting for another run to finish building"; flock 9; }
+	exec 9<> "$CACHE/lock"
+	flock -n 9 || { say "waiting for another run to finish building: $(cat "$CACHE/lock")"; flock 9; }
+	echo "${0##*/} of $TOP, process $$, since $(date +%H:%M)" > "$CACHE/lock"
 }
 
 unlock_cache() {
