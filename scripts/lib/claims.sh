@@ -24,7 +24,7 @@ rpm             rpmbuild -bp takes patches/series
 stable          git am takes patches/stable on the stock newest and 6.12, which build with it
 module-path     modules_install puts the module where the stock driver's is
 drift           run reports what a newer kernel changed, and make-series follows it
-example         the page's two examples, taken from its text, compile and work as it says
+example         the page's three programs, taken from its text, compile and work as it says
 program         run -- FILE: output, exit status and arguments come through unchanged
 crash           run reports a crashed guest, with its last words
 hang            run reports a hung guest
