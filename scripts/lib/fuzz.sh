@@ -24,7 +24,7 @@ build_fuzz() {
 header_errors() {
 	awk '
 		/^ \* DOC: errors of all commands/ { part = "any" }
-		/^ \* And these from any of the BIND commands/ { part = "BIND" }
+		/^ \* Any BIND command can also fail with/ { part = "BIND" }
 		/^ \* define IOCTL_/ { part = $3; commands[part] }
 		/^ \*\/$/ { part = "" }
 		part && /^ \* \* E[A-Z]+(, E[A-Z]+)*:/ {
@@ -86,7 +86,7 @@ check_grammar() {
 	diff -u "$text.const" "$dir/consts" ||
 		failed "scripts/fuzz/grammar.py consts KERNEL $text > $text.const"
 	"$FUZZ/grammar.py" errors "$text" | sed -n 's/^ioctl.IOCTL/IOCTL/p' | sorted_errors > "$dir/errors"
-	header_errors | diff -u - "$dir/errors" || failed "the page's errors do not match those of the description"
+	header_errors | diff -u - "$dir/errors" || failed "the header's errors do not match those of the description"
 	guest_fuzz grammar -- "$dir/fuzz" $GRAMMAR_SEED $GRAMMAR_CALLS
 }
 
