@@ -105,7 +105,7 @@ prepare_job() {
 		build_selftests "$patched" "$out"
 		mkdir -p "$folder"
 		cp -r "$out.kselftest/xen" "$TOP/scripts/guest/selftests" "$folder/"
-		# evtchn_trace_test wants a kernel that --builtin builds.
+		# evtchn_trace_test needs a kernel that --builtin builds.
 		sed 's/^xen://' "$out.kselftest/kselftest-list.txt" | grep -v _trace_ > "$folder/only"
 		domu_kernel "$folder" "$out"
 		cp "$TOP/scripts/guest/busy" "$run/job"

@@ -183,7 +183,7 @@ int uevtchn_ring_begin(struct uevtchn_ring *ring, evtchn_port_t *ports, u32 max,
 /**
  * uevtchn_ring_more() - copy the ports that follow those copied so far
  * @ring: the ring, between uevtchn_ring_begin() and uevtchn_ring_end()
- * @ports: where to copy them copy them
+ * @ports: where to copy them
  * @max: how many at most
  *
  * Context: process; does not sleep.
