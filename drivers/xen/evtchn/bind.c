@@ -19,6 +19,8 @@
 #include <xen/xenbus.h>
 #include <xen/xen-ops.h>
 
+#include <uapi/xen/evtchn.h>
+
 #include "evtchn.h"
 
 /* &uevtchn_binding.state; see "the states of a binding". */
@@ -745,9 +747,10 @@ enable_ports(struct uevtchn_file *file, const evtchn_port_t *ports,
 
 /**
  * uevtchn_enable() - let the next events of some ports through
- * @file: the ports' owner
- * @ports: the ports; ignored are those that @file does not have, that are
- *	enabled or, with UEVTCHN_LOOK, that are in the ring
+ * @file: the ports' owner. What read() and write() of a file with features
+ *	enable goes to uevtchn_enable_featured()
+ * @ports: the ports; ignored are those that @file does not have and those that
+ *	are enabled
  * @nr: the number of ports; UNBIND waits until all are done
  *
  * Context: process; does not sleep.
@@ -755,17 +758,36 @@ enable_ports(struct uevtchn_file *file, const evtchn_port_t *ports,
 void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 		    unsigned int nr)
 {
-	if (unlikely(atomic_read(&file->features) & UEVTCHN_LOOK)) {
-		/* Each search of the ring may take long: UNBIND waits for one. */
-		for (; nr; nr--, ports++) {
-			read_lock(&file->lock);
-			enable_ports(file, ports, 1, true);
-			read_unlock(&file->lock);
-		}
-		return;
-	}
-
 	read_lock(&file->lock);
 	enable_ports(file, ports, nr, false);
 	read_unlock(&file->lock);
+}
+
+/**
+ * uevtchn_enable_featured() - the same for a file that has features
+ * @file: the ports' owner
+ * @ports: the ports, as above; with UEVTCHN_LOOK, those in the ring are ignored,
+ *	too
+ * @nr: the number of ports
+ * @written: whether write() calls, or read()
+ *
+ * Context: process; does not sleep.
+ */
+void uevtchn_enable_featured(struct uevtchn_file *file,
+			     const evtchn_port_t *ports, unsigned int nr,
+			     bool written)
+{
+	if (written && atomic_read(&file->features) & EVTCHN_FEATURE_READ_ENABLES)
+		atomic_or(UEVTCHN_LOOK, &file->features);
+	if (!(atomic_read(&file->features) & UEVTCHN_LOOK)) {
+		uevtchn_enable(file, ports, nr);
+		return;
+	}
+
+	/* Each search of the ring may take long: UNBIND waits for one. */
+	for (; nr; nr--, ports++) {
+		read_lock(&file->lock);
+		enable_ports(file, ports, 1, true);
+		read_unlock(&file->lock);
+	}
 }

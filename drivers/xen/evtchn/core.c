@@ -79,7 +79,7 @@ static noinline ssize_t read_and_enable(struct uevtchn_file *file,
 	uevtchn_ring_end(&file->ring, done);
 	if (!done)
 		return -EFAULT;
-	uevtchn_enable(file, ports, n);
+	uevtchn_enable_featured(file, ports, n, false);
 
 	return n * sizeof(*ports);
 }
@@ -144,6 +144,16 @@ static ssize_t uevtchn_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			   iov_iter_count(to), is_nonblock(iocb));
 }
 
+/* Tests the features once, as write() is called for each event. */
+static __always_inline void enable_written(struct uevtchn_file *file,
+					   const evtchn_port_t *ports, size_t n)
+{
+	if (unlikely(atomic_read(&file->features)))
+		uevtchn_enable_featured(file, ports, n, true);
+	else
+		uevtchn_enable(file, ports, n);
+}
+
 static __always_inline ssize_t
 enable_events(struct uevtchn_file *file, const char __user *buf,
 	      struct iov_iter *from, size_t count, bool nowait)
@@ -151,15 +161,13 @@ enable_events(struct uevtchn_file *file, const char __user *buf,
 	evtchn_port_t stack[UEVTCHN_WRITE_PORTS], *ports;
 	size_t n, i;
 
-	if (unlikely(atomic_read(&file->features) & EVTCHN_FEATURE_READ_ENABLES))
-		atomic_or(UEVTCHN_LOOK, &file->features);
 	/* All of it is copied first, because a fault must enable no port. */
 	count = round_count(count);
 	n = count / sizeof(*ports);
 	if (count <= sizeof(stack)) {
 		if (!copy_in(stack, count, buf, from))
 			return -EFAULT;
-		uevtchn_enable(file, stack, n);
+		enable_written(file, stack, n);
 		return count;
 	}
 
@@ -173,7 +181,7 @@ enable_events(struct uevtchn_file *file, const char __user *buf,
 	}
 	/* In pieces, because UNBIND waits for each of them. */
 	for (i = 0; i < n; i += UEVTCHN_WRITE_PORTS)
-		uevtchn_enable(file, ports + i,
+		enable_written(file, ports + i,
 			       min_t(size_t, n - i, UEVTCHN_WRITE_PORTS));
 	kfree(ports);
 	return count;

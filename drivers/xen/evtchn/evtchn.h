@@ -342,6 +342,9 @@ int uevtchn_status(struct uevtchn_file *file, evtchn_port_t port,
 void uevtchn_show(struct uevtchn_file *file, struct seq_file *m);
 void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 		    unsigned int nr);
+void uevtchn_enable_featured(struct uevtchn_file *file,
+			     const evtchn_port_t *ports, unsigned int nr,
+			     bool written);
 
 long uevtchn_ioctl(struct file *filp, unsigned int cmd, unsigned long addr);
 

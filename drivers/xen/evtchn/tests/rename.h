@@ -37,4 +37,5 @@
 #define uevtchn_show		COPY(uevtchn_show)
 #define uevtchn_status		COPY(uevtchn_status)
 #define uevtchn_enable		COPY(uevtchn_enable)
+#define uevtchn_enable_featured	COPY(uevtchn_enable_featured)
 #define uevtchn_ioctl		COPY(uevtchn_ioctl)
