@@ -88,9 +88,10 @@ suites_left_out() {
 }
 
 # apt_refresh: asks again each time what is newest, unless it was asked in the last
-# ten minutes.
+# ten minutes, or since scripts/test was started.
 apt_refresh() {
 	[ -z "$(find "$APT/fresh" -mmin -10 2> /dev/null)" ] || return 0
+	[ -z "${STARTED:-}" ] || [ ! "$APT/fresh" -nt "$STARTED" ] || return 0
 	say "asking Debian for the newest packages"
 	mkdir -p "$APT"
 	write_sources

@@ -31,18 +31,19 @@ hang            run reports a hung guest
 domus           run counts the results of domUs, and names those that did not end
 refusals        run refuses what it cannot do, with the next step
 kunit           the KUnit tests pass, as modules under Xen and by kunit.py without it
-"
-# Mostly waits: it is started before the guests, and reported after them.
-IDLE_CHECK="
-idle            run waits for a guest that sleeps 150 s, and reports a machine that stopped
-"
-# After the guests, one of which it uses.
-LAST_CHECKS="
 defects         each defect: the stock driver fails its test, ours passes it
 sequences       random sequences of operations give the same lines on both drivers
 grammar         the description for syzkaller is the header's, with its errors, and random calls of it pass
+"
+# Mostly waits, beside the others.
+IDLE_CHECK="
+idle            run waits for a guest that sleeps 150 s, and reports a machine that stopped
+"
+# With nothing beside it, as it compares times, too.
+LAST_CHECKS="
 bench           no operation costs more than it did, in instructions against stock's
 "
+# Beside the checks above.
 GUESTS="
 guest-pv-2      --smp 2
 guest-pv-2l     --fifo 0 --only evtchn_test

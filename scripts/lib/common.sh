@@ -96,8 +96,8 @@ need_tools() {
 		die "missing packages: ${missing[*]}" -- "sudo ${install[*]}"
 	say "installing ${missing[*]}"
 	mkdir -p "$CACHE"
-	{ apt-get update && DEBIAN_FRONTEND=noninteractive "${install[@]}"; } \
-		> "$CACHE/install.log" 2>&1 ||
+	{ flock 7 && apt-get update && DEBIAN_FRONTEND=noninteractive "${install[@]}"; } \
+		> "$CACHE/install.log" 2>&1 7> "$CACHE/install.lock" ||
 		die "cannot install ${missing[*]}: $(grep -m1 '^E:' "$CACHE/install.log")" \
 		    -- "see $CACHE/install.log; is there a network?"
 }

@@ -176,7 +176,7 @@ page_example() {
 check_example() {
 	local tree out name
 	tree=$(newest_tree)
-	out=$CACHE/build/$(basename "$tree")
+	out=$CACHE/test/headers
 	page_example Example > "$LOGS/example.c"
 	page_example Eventfds > "$LOGS/server.c"
 	page_example 'Many peers' > "$LOGS/many.c"

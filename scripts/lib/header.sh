@@ -55,7 +55,7 @@ check_header() {
 	local tree out std
 	need_tools g++ g++
 	tree=$(newest_tree)
-	out=$CACHE/build/$(basename "$tree")
+	out=$CACHE/test/headers
 	kmake "$tree" "$out" -s headers
 	{
 		echo '#include <stdint.h>'

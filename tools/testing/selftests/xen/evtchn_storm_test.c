@@ -287,7 +287,7 @@ static int run(struct worker *workers, void (*first)(struct worker *), int round
 	return bad;
 }
 
-TEST_F(storm, everything_on_two_shared_files)
+TEST_F_TIMEOUT(storm, everything_on_two_shared_files, 600)
 {
 	struct ev_pair pair;
 	int i, fd;
@@ -312,12 +312,12 @@ TEST_F(storm, everything_on_two_shared_files)
 	}
 }
 
-TEST_F(storm, files_come_and_go)
+TEST_F_TIMEOUT(storm, files_come_and_go, 600)
 {
 	ASSERT_EQ(0, run(self->workers, open_close_round, 60, storm_round, 1200));
 }
 
-TEST_F(storm, an_event_is_read_by_one_of_many_readers)
+TEST_F_TIMEOUT(storm, an_event_is_read_by_one_of_many_readers, 600)
 {
 	struct ev_pair pair;
 	int i;
