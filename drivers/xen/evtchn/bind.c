@@ -197,13 +197,15 @@ static void release_irq(struct uevtchn_binding *binding)
 
 	/* First, so that no eventfd uses the irq when it is somebody else's. */
 	uevtchn_notifyfd_clear(&binding->notifyfd);
-	uevtchn_sink_detach(binding->sink);
+	if (binding->sink)
+		uevtchn_sink_detach(binding->sink);
 	/* Waits for the handler. */
 	free_irq(binding->irq, binding);
 	/* Trace after the port's last event, before its next owner's bind. */
 	trace(binding, is_lost(binding) ? UEVTCHN_TRACE_LOST :
 					  UEVTCHN_TRACE_UNBIND);
-	uevtchn_sink_free(binding->sink);
+	if (binding->sink)
+		uevtchn_sink_free(binding->sink);
 	binding->sink = NULL;
 	/*
 	 * Another handler of the irq may wait for the EOI that write() has not
