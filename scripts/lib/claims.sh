@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What scripts/test runs, in this order.
+# What scripts/test runs: each list in this order, and those of one part beside each other.
 
 # Name, and what it claims. The function is check_NAME, or for a guest run the
 # options of scripts/run stand in GUESTS.
@@ -34,14 +34,11 @@ kunit           the KUnit tests pass, as modules under Xen and by kunit.py witho
 defects         each defect: the stock driver fails its test, ours passes it
 sequences       random sequences of operations give the same lines on both drivers
 grammar         the description for syzkaller is the header's, with its errors, and random calls of it pass
+bench           no operation costs more than it did, in instructions against stock's
 "
 # Mostly waits, beside the others.
 IDLE_CHECK="
 idle            run waits for a guest that sleeps 150 s, and reports a machine that stopped
-"
-# With nothing beside it, as it compares times, too.
-LAST_CHECKS="
-bench           no operation costs more than it did, in instructions against stock's
 "
 # Beside the checks above.
 GUESTS="

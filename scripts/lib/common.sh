@@ -96,8 +96,11 @@ need_tools() {
 		die "missing packages: ${missing[*]}" -- "sudo ${install[*]}"
 	say "installing ${missing[*]}"
 	mkdir -p "$CACHE"
-	{ flock 7 && apt-get update && DEBIAN_FRONTEND=noninteractive "${install[@]}"; } \
-		> "$CACHE/install.log" 2>&1 7> "$CACHE/install.lock" ||
+	(
+		flock 7
+		exec > "$CACHE/install.log" 2>&1
+		apt-get update 7>&- && DEBIAN_FRONTEND=noninteractive "${install[@]}" 7>&-
+	) 7> "$CACHE/install.lock" ||
 		die "cannot install ${missing[*]}: $(grep -m1 '^E:' "$CACHE/install.log")" \
 		    -- "see $CACHE/install.log; is there a network?"
 }

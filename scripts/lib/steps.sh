@@ -11,7 +11,7 @@ step_selftests() {
 }
 
 # step_builds TREE OUT COMMIT: the driver, its tests and the selftests, without a
-# warning; the programs' names to OUT.programs.
+# warning. Prints the programs' names.
 step_builds() {
 	local tree=$1 out=$2 objects
 	objects=$(cd "$tree" && find drivers/xen -name '*_kunit.c' | sed 's/c$/o/')
@@ -31,8 +31,8 @@ step_builds() {
 # A tree and a build folder beside the guest's. A step that leaves the objects of
 # the one before boots as that does. What else there is in the series is booted by
 # the guests: each patch of the core with the stock driver, and all together.
-# A step whose every source, configuration and compiler were built before is not
-# built again: its objects' sums are kept in the cache.
+# A step that was built before from the same sources, with the same configuration and
+# tools, is not built again: the sums of its objects are kept in the cache.
 check_series_steps() {
 	local base repo tree out commit file key known objects last='' kinds=0 built=0
 	base=$(readlink -f "$CACHE/src/newest")
@@ -42,7 +42,6 @@ check_series_steps() {
 	rm -rf "$tree" "$out.selftests"
 	cp -al "$base" "$tree"
 	STOCK=1 configure "$tree" "$out" "$TOP/scripts/guest/kernel.config"
-	find "$out/drivers/xen" -name '*.o' -delete 2> /dev/null || true
 	for commit in base $(git -C "$repo" rev-list --reverse base..HEAD); do
 		git -C "$repo" checkout -q "$commit"
 		git -C "$repo" log -1 --format='== %s'
@@ -51,9 +50,14 @@ check_series_steps() {
 			rm -f "$tree/$file"
 			[ ! -e "$repo/$file" ] || { mkdir -p "$tree/${file%/*}"; cp "$repo/$file" "$tree/$file"; }
 		done
-		key=$({ echo "$base"; git -C "$repo" rev-parse "$commit^{tree}"; gcc --version;
-			cat "$out/.config" "$TOP/scripts/lib/steps.sh"; } | sha256sum | cut -c1-32)
+		key=$({ echo "$base"; git -C "$repo" rev-parse "$commit^{tree}"
+			gcc --version; ld --version; make --version
+			dpkg-query -W gcc-multilib libc6-dev 2> /dev/null || true
+			declare -f kmake step_builds step_selftests
+			cat "$out/.fragment"; } | sha256sum | cut -c1-32)
 		if [ ! -e "$known/$key" ]; then
+			# A removed file's object would stay.
+			find "$out/drivers/xen" -name '*.o' -delete 2> /dev/null || true
 			step_builds "$tree" "$out" "$commit"
 			built=$((built + 1))
 			(cd "$out" && find drivers/xen -name '*.o' -exec sha256sum {} + | sort) > "$known/.new"
