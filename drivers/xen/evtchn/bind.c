@@ -556,7 +556,10 @@ static void switch_sink(struct uevtchn_binding *binding,
 		deliver_event(binding);
 	}
 	write_unlock(&file->lock);
-	/* The eventfd may have been read before its reads were watched. */
+	/*
+	 * The eventfd may have been read before its reads were watched. The port
+	 * is not in the ring any more, which need not be searched for it.
+	 */
 	if (sink && !uevtchn_sink_attach(sink) && masked)
 		uevtchn_enable(file, &binding->port, 1);
 	/* From here on, events are delivered again. */
@@ -749,11 +752,12 @@ enable_ports(struct uevtchn_file *file, const evtchn_port_t *ports,
 
 /**
  * uevtchn_enable() - let the next events of some ports through
- * @file: the ports' owner. What read() and write() of a file with features
- *	enable goes to uevtchn_enable_featured()
+ * @file: the ports' owner
  * @ports: the ports; ignored are those that @file does not have and those that
  *	are enabled
  * @nr: the number of ports; UNBIND waits until all are done
+ *
+ * Does not search the ring, as uevtchn_enable_featured() may have to.
  *
  * Context: process; does not sleep.
  */
@@ -766,7 +770,7 @@ void uevtchn_enable(struct uevtchn_file *file, const evtchn_port_t *ports,
 }
 
 /**
- * uevtchn_enable_featured() - the same for a file that has features
+ * uevtchn_enable_featured() - the same if the features of the file are not 0
  * @file: the ports' owner
  * @ports: the ports, as above; with UEVTCHN_LOOK, those in the ring are ignored,
  *	too

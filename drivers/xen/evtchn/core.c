@@ -144,7 +144,7 @@ static ssize_t uevtchn_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			   iov_iter_count(to), is_nonblock(iocb));
 }
 
-/* Tests the features once, as write() is called for each event. */
+/* One test for a file without features, as write() is called for each event. */
 static __always_inline void enable_written(struct uevtchn_file *file,
 					   const evtchn_port_t *ports, size_t n)
 {
