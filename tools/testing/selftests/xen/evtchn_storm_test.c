@@ -287,12 +287,12 @@ static int run(struct worker *workers, void (*first)(struct worker *), int round
 	return bad;
 }
 
-TEST_F_TIMEOUT(storm, everything_on_two_shared_files, 300)
+TEST_F_TIMEOUT(storm, everything_on_two_shared_files, 600)
 {
 	struct ev_pair pair;
 	int i, fd;
 
-	ASSERT_EQ(0, run(self->workers, storm_round, 1200, storm_round, 1200));
+	ASSERT_EQ(0, run(self->workers, storm_round, 2500, storm_round, 2500));
 
 	/* Only the ports that are left in the slots are bound. */
 	EXPECT_LT(0, ev_count_irqs("evtchn:" PROGRAM));
@@ -312,12 +312,12 @@ TEST_F_TIMEOUT(storm, everything_on_two_shared_files, 300)
 	}
 }
 
-TEST_F_TIMEOUT(storm, files_come_and_go, 300)
+TEST_F_TIMEOUT(storm, files_come_and_go, 600)
 {
-	ASSERT_EQ(0, run(self->workers, open_close_round, 30, storm_round, 600));
+	ASSERT_EQ(0, run(self->workers, open_close_round, 60, storm_round, 1200));
 }
 
-TEST_F_TIMEOUT(storm, an_event_is_read_by_one_of_many_readers, 300)
+TEST_F_TIMEOUT(storm, an_event_is_read_by_one_of_many_readers, 600)
 {
 	struct ev_pair pair;
 	int i;
