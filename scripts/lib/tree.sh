@@ -77,7 +77,8 @@ guest_edits() {
 	{
 		cat "$makefile"
 		# Of the KUnit tests, too, which include the driver's sources.
-		sed -n 's,^xen-evtchn.*-y.*addprefix \(evtchn.*/\)\,\(.*\))$,\1 \2,p' "$makefile" |
+		sed -n -e 's,^xen-evtchn.*addprefix \(evtchn.*/\)\,\(.*\))$,\1 \2,p' \
+			-e 's,^xen-evtchn.*+= \(evtchn/\)\(.*\)$,\1 \2,p' "$makefile" |
 			awk '{ for (i = 2; i <= NF; i++) print "GCOV_PROFILE_" $1 $i " := y" }'
 	} > "$tree/$file.new"
 	renew "$tree/$file"

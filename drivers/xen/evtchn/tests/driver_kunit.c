@@ -1360,6 +1360,13 @@ static void read_enables_what_it_returns_if_told_to(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 5, read_ports(filp, 64));
 	KUNIT_EXPECT_EQ(test, ports[39], world.memory[4]);
 	KUNIT_EXPECT_EQ(test, -EAGAIN, read_ports(filp, 64));
+	/* An overflow enables nothing. */
+	event(port);
+	for (i = 0; i < 64; i++)
+		uevtchn_ring_push(&world.file->ring, port);
+	eois = world.eois;
+	KUNIT_EXPECT_EQ(test, -EFBIG, read_ports(filp, 8));
+	KUNIT_EXPECT_EQ(test, eois, world.eois);
 }
 
 /* As readv() and io_uring call, but with kernel memory. */
