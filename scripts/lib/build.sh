@@ -2,6 +2,7 @@
 # Kernel, drivers and selftests.
 
 . "$TOP/scripts/lib/initramfs.sh"
+. "$TOP/scripts/lib/outside.sh"
 
 # The guest's machine, x86 or arm64, what make wants for it (see arm64_fetch()), and
 # its compiler of programs.
@@ -110,75 +111,58 @@ kernel_image() {
 	esac
 }
 
+# build_key TREE OUT: the sum of all that a build in OUT, of a tree of tree.sh, is made
+# of. make itself needs half a minute to find that nothing changed.
+build_key() {
+	cat "$1/.key" "$2/.fragment" <("${TARGET_CC[0]}" --version; ld --version; make --version) \
+		<(printf '%s\n' "$MACHINE" "${CROSS[@]}"; declare -f kmake build_kernel build_selftests) |
+		sha256sum
+}
+
+# was_built FOLDER KEY: whether the build there was of that key. If not, nothing is known
+# of it until built() says so.
+was_built() {
+	[ "$(cat "$1/.built" 2> /dev/null)" != "$2" ] || return 0
+	rm -f "$1/.built"
+	return 1
+}
+
+built() {
+	echo "$2" > "$1/.built"
+}
+
 # build_kernel TREE OUT FRAGMENT…: the image, and the driver if it is a module.
 build_kernel() {
-	local tree=$1 out=$2 image
+	local tree=$1 out=$2 image key
 	image=$(kernel_image "$out")
 	build_folder "$tree" "$out"
 	configure "$@"
+	key=$(build_key "$tree" "$out")
+	if [ -e "$image" ] && was_built "$out" "$key"; then
+		say "kernel and driver were built before"
+		return
+	fi
 	have_space "$CACHE" 1 "building a kernel"
 	[ -e "$out/vmlinux" ] || say "building the kernel, some 6 minutes on 2 cores"
 	logged "$out.log" "building the kernel" kmake "$tree" "$out" "${image##*/}" modules
+	built "$out" "$key"
 	say "kernel and driver are built"
-}
-
-# build_outside NAME OUT FILE…: the driver from the FILEs as a module for the
-# kernel in OUT, so that the same image runs any; prints its path. It is compiled
-# as if the kernel had not the option OUTSIDE_UNDEF, if that is set.
-build_outside() {
-	local name=$1 out=$2 dir=$2.$1 file objects=()
-	shift 2
-	mkdir -p "$dir"
-	for file in "$@"; do
-		cp "$file" "$dir/${file##*/}.new"
-		[ -z "${DELAY:-}" ] || delay "$dir/${file##*/}.new"
-		renew "$dir/${file##*/}"
-		case $file in *.c) file=${file##*/} objects+=("${file%.c}.o") ;; esac
-	done
-	# The trace event's header is included by one of the kernel's.
-	# shellcheck disable=SC2016 # make's variable
-	printf 'obj-m := xen-evtchn.o\nxen-evtchn-y := %s\nccflags-y := -I$(src)\n' "${objects[*]}" > "$dir/Makefile.new"
-	if [ -n "${OUTSIDE_UNDEF:-}" ]; then
-		echo "#undef $OUTSIDE_UNDEF" > "$dir/undef.h"
-		# shellcheck disable=SC2016 # make's variable
-		echo 'ccflags-y += -include $(src)/undef.h' >> "$dir/Makefile.new"
-	fi
-	renew "$dir/Makefile"
-	logged "$dir.log" "building the $name driver" \
-		make -C "$out" M="$dir" CC="ccache gcc" modules
-	echo "$dir/xen-evtchn.ko"
-}
-
-# delay FILE: a pause wherever an interrupt has seen or changed the ring and
-# has yet to act on it: after the look at the consumer's index and before the
-# wake-up. Only what the wake-up's own test runs has it.
-delay() {
-	local pause='udelay(300);'
-	case ${1##*/} in
-	evtchn.c.new)
-		sed -i -e "/^[[:space:]]*cons = /s/\$/ $pause/" \
-			-e "/^[[:space:]]*WRITE_ONCE(u->ring_prod,/s/\$/ $pause/" "$1"
-		;;
-	ring.c.new)
-		sed -i -e "/^void uevtchn_ring_push(/,/^}/{s/if (ring->used < ring->size) {/$pause &/;s/if (events && waitqueue_active/$pause &/}" "$1"
-		;;
-	*) return 0 ;;
-	esac
-	sed -i '0,/^#include/s//#include <linux\/delay.h>\n&/' "$1"
-	[ "$(grep -o udelay "$1" | wc -l)" -ge 2 ] ||
-		die "no place for the pauses in ${1##*/}" -- "adapt delay() in scripts/lib/build.sh"
 }
 
 # build_selftests TREE OUT: those of TREE, static, through the kernel's kselftest
 # machinery, into OUT.kselftest; their modules are for the kernel in OUT, which may
 # be of another tree.
 build_selftests() {
-	local tree=$1 out=$2 dir headers
+	local tree=$1 out=$2 dir=$2.kselftest headers key
 	headers=$CACHE/build/${1##*/}.headers
 	[ "$MACHINE" = x86 ] || headers+=-$MACHINE
+	key=$(build_key "$tree" "$out" | cat - "$out/.built" | sha256sum)
+	if was_built "$dir" "$key"; then
+		say "the selftests were built before"
+		return
+	fi
 	say "building the selftests"
 	logged "$headers.log" "installing the user headers" kmake "$tree" "$headers" headers
-	dir=$out.kselftest
 	mkdir -p "$dir.build"
 	# No program of an earlier tree is left.
 	rm -rf "$dir"
@@ -191,4 +175,5 @@ build_selftests() {
 	find "$dir" -path '*/test_modules/*' -type f ! -name '*.ko' -delete
 	grep -q '^xen:' "$dir/kselftest-list.txt" ||
 		die "no selftest was built" -- "see $out.kselftest.log"
+	built "$dir" "$key"
 }

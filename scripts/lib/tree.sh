@@ -90,6 +90,17 @@ renew() {
 	if cmp -s "$1.new" "$1"; then rm "$1.new"; else mv "$1.new" "$1"; fi
 }
 
+# seal BASE TREE REPO: keeps in TREE/.key what TREE is: BASE, and what differs from it,
+# which are the files of REPO, if there is one, and guest_edits().
+seal() {
+	local base=$1 tree=$2 repo=${3:-}
+	{
+		echo "${base##*/}"
+		[ -z "$repo" ] || git -C "$repo" ls-files -z | (cd "$tree" && xargs -0 sha256sum 2>&1)
+		(cd "$tree" && sha256sum arch/x86/xen/Kconfig scripts/Makefile.lib drivers/xen/Makefile)
+	} | sha256sum > "$tree/.key"
+}
+
 # linked_tree BASE TREE: a copy of BASE, of links, as nothing is written in place.
 linked_tree() {
 	[ ! -e "$2/.complete" ] || return 0
@@ -117,6 +128,7 @@ stock_tree() {
 		    -- "leave out --stock, or give another --base"
 	linked_tree "$base" "$tree"
 	guest_edits "$base" "$tree" "$base/drivers/xen/Makefile"
+	seal "$base" "$tree"
 	echo "$tree"
 }
 
@@ -133,6 +145,7 @@ some_tree() {
 		renew "$tree/$file"
 	done
 	guest_edits "$base" "$tree" "$repo/drivers/xen/Makefile"
+	seal "$base" "$tree" "$repo"
 	echo "$tree"
 }
 
@@ -168,6 +181,7 @@ patched_tree() {
 	done < "$tree/.touched.new"
 	mv "$tree/.touched.new" "$tree/.touched"
 	guest_edits "$base" "$tree" "$repo/drivers/xen/Makefile"
+	seal "$base" "$tree" "$repo"
 	say "git am: $(git -C "$repo" rev-list --count base..HEAD) patches on $name"
 	echo "$tree"
 }
