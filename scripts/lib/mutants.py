@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Makes mutants of the driver: copies of its sources with a fault of one line.
 
-usage: mutants.py SOURCES OUT STEP
+usage: mutants.py SOURCES OUT STEP [FILE...]
 
-Each rule below is applied wherever it fits in the functions of core.c, ioctl.c,
-bind.c, eventfd.c and ring.c. One of STEP mutants is made, OUT/NNN/FILE; OUT/list has a line for
-each: NNN, the file, the function, the rule, and the line as it was.
+Each rule below is applied wherever it fits in the functions of the FILEs: core.c,
+ioctl.c, bind.c, eventfd.c and ring.c, if none is named. One of STEP mutants is made,
+OUT/NNN/FILE; OUT/list has a line for each: NNN, the file, the function, the rule, and the
+line as it was.
 """
 import os
 import re
@@ -119,10 +120,10 @@ def faults(lines, first, last):
 
 
 def main():
-	source, out, step = sys.argv[1:]
+	source, out, step, *files = sys.argv[1:]
 	number = 0
 	with open(os.path.join(out, "list"), "w") as index:
-		for file in FILES:
+		for file in files or FILES:
 			with open(os.path.join(source, file)) as opened:
 				lines = opened.read().split("\n")
 			for name, first, last in functions(lines):

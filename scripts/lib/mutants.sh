@@ -135,7 +135,8 @@ check_mutants() {
 	rm -rf "$dir"
 	mkdir -p "$dir"
 	mutants_kernel
-	"$TOP/scripts/lib/mutants.py" "$TOP/drivers/xen/evtchn" "$dir" "$MUTANTS_STEP"
+	# shellcheck disable=SC2086 # names of files
+	"$TOP/scripts/lib/mutants.py" "$TOP/drivers/xen/evtchn" "$dir" "$MUTANTS_STEP" ${MUTANTS_FILES:-}
 	: > "$dir/no-mutants"
 	all=$(cut -f1 "$dir/list")
 	# shellcheck disable=SC2086 # one word for each
@@ -160,5 +161,5 @@ check_mutants() {
 	[ -z "$gone" ] || failed "is found by a test now: remove it from ${SURVIVORS#"$TOP"/}: $gone"
 	[ -z "$unknown" ] || failed "is found by no test: write a test, or a reason in ${SURVIVORS#"$TOP"/}: $unknown"
 	[ $(($(wc -w <<< "$lives") * 20)) -le "$total" ] || failed "more than 5 % are found by no test"
-	[ "$total" -ge 80 ] || failed "too few mutants"
+	[ -n "${MUTANTS_FILES:-}" ] || [ "$total" -ge 80 ] || failed "too few mutants"
 }
