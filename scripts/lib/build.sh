@@ -111,10 +111,18 @@ kernel_image() {
 	esac
 }
 
+# tool_versions: of what kernel, driver and programs are built with.
+tool_versions() {
+	"${TARGET_CC[0]}" --version
+	ld --version
+	make --version
+	dpkg-query -W gcc-multilib libc6-dev 2> /dev/null || true
+}
+
 # build_key TREE OUT: the sum of all that a build in OUT, of a tree of tree.sh, is made
 # of. make itself needs half a minute to find that nothing changed.
 build_key() {
-	cat "$1/.key" "$2/.fragment" <("${TARGET_CC[0]}" --version; ld --version; make --version) \
+	cat "$1/.key" "$2/.fragment" <(tool_versions) \
 		<(printf '%s\n' "$MACHINE" "${CROSS[@]}"; declare -f kmake build_kernel build_selftests) |
 		sha256sum
 }
@@ -138,7 +146,8 @@ build_kernel() {
 	build_folder "$tree" "$out"
 	configure "$@"
 	key=$(build_key "$tree" "$out")
-	if [ -e "$image" ] && was_built "$out" "$key"; then
+	[ -e "$image" ] || rm -f "$out/.built"
+	if was_built "$out" "$key"; then
 		say "kernel and driver were built before"
 		return
 	fi

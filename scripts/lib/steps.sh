@@ -51,8 +51,7 @@ check_series_steps() {
 			[ ! -e "$repo/$file" ] || { mkdir -p "$tree/${file%/*}"; cp "$repo/$file" "$tree/$file"; }
 		done
 		key=$({ echo "$base"; git -C "$repo" rev-parse "$commit^{tree}"
-			gcc --version; ld --version; make --version
-			dpkg-query -W gcc-multilib libc6-dev 2> /dev/null || true
+			tool_versions
 			declare -f kmake step_builds step_selftests
 			cat "$out/.fragment"; } | sha256sum | cut -c1-32)
 		if [ ! -e "$known/$key" ]; then
