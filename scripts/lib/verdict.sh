@@ -1,10 +1,18 @@
 # shellcheck shell=bash
 # From a run's folder to one line and an exit status.
 
-# failures OUT: the tests that failed, and how to run the first alone.
+# failures OUT: the tests that failed, the first of their words, and how to run the
+# first alone.
 failures() {
 	awk '/^# selftests: / { program = $NF }
-	     /^# not ok / { name = program ":" $5; print "  not ok " name; if (!first) first = name }
+	     /^# # +RUN / { told = 0 }
+	     /^# # [a-z_]+\.c:/ && told < 6 { words[told++] = substr($0, 5) }
+	     /^# not ok / {
+		name = program ":" $5
+		print "  not ok " name
+		for (i = 0; i < told; i++) print "    " words[i]
+		if (!first) first = name
+	     }
 	     END {
 		if (clients) sub(":.*", "", first)
 		print "  again, alone: the same command with --only " first
