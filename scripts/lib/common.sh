@@ -105,6 +105,11 @@ need_tools() {
 		    -- "see $CACHE/install.log; is there a network?"
 }
 
+# has_kvm: whether KVM works. That /dev/kvm exists is not enough.
+has_kvm() {
+	grep -qwE '^flags.*(vmx|svm)' /proc/cpuinfo && [ -w /dev/kvm ]
+}
+
 # is_static FILE: whether an ELF file needs no loader.
 is_static() {
 	[ -e "$1" ] && command -v readelf > /dev/null && ! readelf -lW "$1" 2> /dev/null | grep -q INTERP

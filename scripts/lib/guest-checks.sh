@@ -135,29 +135,6 @@ check_alone() {
 		failed "the stock driver refuses another file's port: the message of patch 2 is wrong"
 }
 
-# kunit_outside_xen: as kernel developers run them, in a kernel that is not under Xen.
-# The second time only what changed is built.
-kunit_outside_xen() {
-	local tree
-	tree=$(newest_tree)
-	(
-		cd "$tree"
-		tools/testing/kunit/kunit.py run --arch=x86_64 \
-			--kunitconfig=drivers/xen/evtchn/tests \
-			--build_dir="$CACHE/test/kunit" --jobs="$JOBS" \
-			--make_options="CC=ccache gcc" --make_options="HOSTCC=ccache gcc" \
-			--make_options=LOCALVERSION= --make_options=KBUILD_BUILD_TIMESTAMP=@0
-	) < /dev/null > "$LOGS/kunit.py" 2>&1 ||
-		{ tail -40 "$LOGS/kunit.py"; failed "kunit.py: a test fails outside Xen"; }
-	grep -oE 'Testing complete.*|Elapsed time.*' "$LOGS/kunit.py"
-	! grep -qE 'skipped: [1-9]' "$LOGS/kunit.py" || failed "a skip counts as a failure here"
-}
-
-check_kunit() {
-	guest_run --kunit
-	kunit_outside_xen
-}
-
 # Ratios of instructions, not of times: the same on each run, whatever runs beside it,
 # and nearly so elsewhere.
 check_bench() {

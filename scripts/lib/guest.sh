@@ -18,7 +18,7 @@ SPLAT='WARNING: |BUG: |kernel BUG|Oops: |Call Trace:|general protection|UBSAN: |
 accelerator() {
 	if [ -n "$ICOUNT" ]; then
 		echo "-accel tcg,thread=single -icount shift=0,sleep=off -seed 1 -rtc base=2026-01-01,clock=vm"
-	elif grep -qwE '^flags.*(vmx|svm)' /proc/cpuinfo && [ -w /dev/kvm ]; then
+	elif has_kvm; then
 		echo "-accel kvm"
 	else
 		echo "-accel tcg,thread=multi"
