@@ -114,6 +114,8 @@ TEST_F(files, d1_static_of_kernel_port_is_busy)
 			TH_LOG("port %u, status %u", port, before.status.status);
 		EXPECT_EQ(-ENOTCONN, ev_notify(self->fd, port));
 		ASSERT_EQ(0, ev_xen_query(port, &after));
+		/* The kernel may have moved it meanwhile. */
+		before.status.vcpu = after.status.vcpu;
 		EXPECT_EQ(0, memcmp(&before, &after, sizeof(after)));
 	}
 	if (!n)
@@ -296,11 +298,7 @@ static int start_job(struct job *job)
 /* Whether the thread ends. It was not joined yet. */
 static bool ends(pthread_t thread)
 {
-	struct timespec end;
-
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += GUARD_MS / 1000;
-	return !pthread_timedjoin_np(thread, NULL, &end);
+	return becomes_true(!pthread_tryjoin_np(thread, NULL));
 }
 
 /* D9, D10, A5, A6: a second handler on a port of the file */
@@ -609,11 +607,12 @@ TEST_F(shared, a6_eois_of_all_cpus_at_once_are_harmless)
 	struct job eois[cpus];
 
 	/* Skip the messages of earlier tests. */
-	EXPECT_EQ(0, ev_log_trouble(record));
+	EXPECT_EQ(0, ev_log_trouble(record))
+		TH_LOG("before this test: %s", record);
 	ASSERT_EQ(0, share(self, false));
 	ASSERT_EQ(0, ev_unbind(self->fd, self->pair.a));
 	/* Stop soon, as a corrupted list will crash the kernel. */
-	for (i = 0; i < 1000 && trouble != 1 && time(NULL) < end; i++) {
+	for (i = 0; i < 300 && trouble != 1 && time(NULL) < end; i++) {
 		/* After one spurious event, the EOI of the next is delayed. */
 		ASSERT_EQ(0, pass_event(self));
 		ASSERT_EQ(0, sharer_do(self, SHARER_SPURIOUS, 1));
@@ -682,6 +681,32 @@ TEST_F(files, d12_unbind_takes_the_unread_event_along)
 #define CGROUPS		"/tmp"
 #define GROUP		CGROUPS "/evtchn_defects_test"
 
+/*
+ * The kernel sums the figure up when it is read, but only after more than 64
+ * changes for each CPU: else every other second, and later if all CPUs are idle.
+ * Page faults are such changes. The area stays, as its page table is charged.
+ */
+static int make_changes(void)
+{
+	long page = sysconf(_SC_PAGESIZE), cpus = sysconf(_SC_NPROCESSORS_CONF);
+	static volatile char *area;
+	int i, k;
+
+	if (!area) {
+		area = mmap(NULL, 64 * page, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (area == MAP_FAILED)
+			return -errno;
+	}
+	for (i = 0; i < 2 * (cpus + 1); i++) {
+		for (k = 0; k < 64; k++)
+			area[k * page] = 1;
+		if (madvise((void *)area, 64 * page, MADV_DONTNEED))
+			return -errno;
+	}
+	return 0;
+}
+
 /* The kernel's memory of the group in bytes with that many files, or -1. */
 static long kernel_memory(const char *device)
 {
@@ -693,8 +718,7 @@ static long kernel_memory(const char *device)
 		fds[i] = open(device, O_RDWR | O_CLOEXEC);
 		failed += fds[i] < 0 || (bind && ev_bind_unbound(fds[i], EV_SELF) < 0);
 	}
-	/* The kernel collects the figure from the CPUs every other second. */
-	sleep(3);
+	failed += make_changes() != 0;
 	ev_read_file(GROUP "/memory.stat", text, sizeof(text));
 	for (i = 0; i < CHARGED; i++)
 		close(fds[i]);
