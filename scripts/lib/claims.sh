@@ -27,18 +27,18 @@ drift           run reports what a newer kernel changed, and make-series follows
 example         the page's three programs, taken from its text, compile and work as it says
 program         run -- FILE: output, exit status and arguments come through unchanged
 crash           run reports a crashed guest, with its last words
-hang            run reports a hung guest
 domus           run counts the results of domUs, and names those that did not end
 refusals        run refuses what it cannot do, with the next step
 kunit           the KUnit tests pass, as modules under Xen and by kunit.py without it
-defects         each defect: the stock driver fails its test, ours passes it
 sequences       random sequences of operations give the same lines on both drivers
 grammar         the description for syzkaller is the header's, with its errors, and random calls of it pass
 bench           no operation costs more than it did, in instructions against stock's
 "
-# Mostly waits, beside the others.
-IDLE_CHECK="
+# These wait for most of their time, beside the others.
+WAITING="
 idle            run waits for a guest that sleeps 150 s, and reports a machine that stopped
+hang            run reports a hung guest
+defects         each defect: the stock driver fails its test, ours passes it
 "
 # Beside the checks above.
 GUESTS="
@@ -47,11 +47,9 @@ guest-pv-2l     --fifo 0 --only evtchn_test
 guest-pvh       --pvh --smp 1
 guest-icount    --icount --only evtchn_test
 guest-builtin   --builtin --only evtchn_test --only evtchn_trace_test
-guest-xen       --xen newest
+guest-xen       --xen newest --only evtchn_test --only evtchn_features_test
 guest-threadirqs --append threadirqs --only evtchn_test --only evtchn_features_test --only evtchn_storm_test --only evtchn_move_test
-guest-irqpoll   --append irqpoll --only evtchn_test --only evtchn_features_test --only evtchn_storm_test --only evtchn_move_test
-guest-busy      --busy
-guest-clients   --clients --timeout 3000
+guest-clients   --clients --timeout 3000 --only libraries --only xenstored --only xl --only consoles --only vchan --only domains --only virqs --only qemu --only oxenstored --only afterwards
 guest-arm64     --arch arm64
 guest-dom0less  --arch arm64 --dom0less
 guest-6.12      --base 6.12 --only evtchn_test --only evtchn_features_test
@@ -73,6 +71,10 @@ hosts           scripts/run works from scratch on the other Debian releases
 "
 LONG_GUESTS="
 guest-pv-1      --smp 1
+guest-all-xen   --xen newest
+guest-irqpoll   --append irqpoll --only evtchn_test --only evtchn_features_test --only evtchn_storm_test --only evtchn_move_test
+guest-busy      --busy
+guest-many      --clients --only many --timeout 3000
 guest-all-2l    --fifo 0
 guest-pvh-2l    --pvh --smp 1 --fifo 0
 stock-pv-2l     --stock --only evtchn_test --fifo 0

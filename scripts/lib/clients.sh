@@ -45,7 +45,7 @@ clients_folder() {
 }
 
 # In this order: oxenstored takes the place of xenstored, and stays.
-CLIENTS_PARTS="libraries xenstored xl consoles vchan domains virqs qemu oxenstored afterwards"
+CLIENTS_PARTS="libraries xenstored xl many consoles vchan domains virqs qemu oxenstored afterwards"
 
 # clients_parts: those to run, one a line. The figures of "load" are for scripts/bench.
 clients_parts() {

@@ -1,7 +1,7 @@
 # shellcheck shell=dash
 # Not migrated: a PV domU's pages are logged by shadow paging, which Debian's Xen is built
 # without.
-CLAIMS="list create pause_and_unpause save_and_restore destroy a_hundred_tiny_domUs"
+CLAIMS="list create pause_and_unpause save_and_restore destroy"
 
 list() {
 	step 180 xl list
@@ -37,27 +37,4 @@ save_and_restore() {
 destroy() {
 	step 180 xl destroy one
 	! xl domid one
-}
-
-# fifty NAME: one after the other.
-fifty() {
-	tiny_config "$1"
-	round=0
-	while [ $round -lt 50 ]; do
-		step 180 xl create -q -e "/tmp/$1.cfg"
-		step 180 xl destroy "$1"
-		round=$((round + 1))
-	done
-}
-
-# Two at a time.
-a_hundred_tiny_domUs() {
-	as_many_ports_as_before
-	as_many_irqs_as_before
-	(fifty first) &
-	first=$!
-	(fifty second) || fail "the second fifty"
-	wait $first || fail "the first fifty"
-	as_many_ports_as_before
-	as_many_irqs_as_before
 }
