@@ -88,7 +88,7 @@ stable-pv       --stock --patch stable --only evtchn_test --only evtchn_features
 stable-6.12     --stock --patch stable --only evtchn_test --only evtchn_features_test:status. --base 6.12
 stock-pvh       --stock --only evtchn_test --pvh --smp 1
 stock-pvh-2l    --stock --only evtchn_test --pvh --smp 1 --fifo 0
-guest-debug     --kernel debug --timeout 3000
+guest-debug     --kernel debug --timeout 5000
 guest-kcsan     --kernel kcsan --timeout 3000
 guest-lockdep   --kernel lockdep --timeout 3000
 guest-rt        --kernel rt --pvh --smp 1 --only evtchn_test --only evtchn_features_test --only evtchn_storm_test

@@ -56,7 +56,7 @@ static int readv_of_many(int fd, const struct ev_pair *pair, unsigned int *ports
 	return ret < 0 ? ret : readv(fd, iov, 2);
 }
 
-TEST_F_TIMEOUT(exhausted, ports_are_usable_and_the_next_bind_is_enospc, 600)
+TEST_F_TIMEOUT(exhausted, ports_are_usable_and_the_next_bind_is_enospc, 1500)
 {
 	struct ev_pair pair = { .a = self->ports[0] };
 	unsigned int ports[2 * PAGE_PORTS] = { 0 };
@@ -89,7 +89,7 @@ TEST_F_TIMEOUT(exhausted, ports_are_usable_and_the_next_bind_is_enospc, 600)
 	EXPECT_EQ(4, ev_read(self->fd, ports, sizeof(ports)));
 }
 
-TEST_F_TIMEOUT(exhausted, close_returns_every_port, 600)
+TEST_F_TIMEOUT(exhausted, close_returns_every_port, 1500)
 {
 	int i;
 
