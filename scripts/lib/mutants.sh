@@ -66,11 +66,14 @@ build_mutants() {
 	mkdir "$dir/$kind.ko"
 	for number in "$@"; do
 		[ "$kind" = kunit ] || object=$kind-$number.o
-		sum=$(objdump -dr --no-show-raw-insn "$dir/$kind/$number/$object" 2> /dev/null |
+		if [ ! -e "$dir/$kind/$number/$kind-$number.ko" ]; then
+			echo "$number" >> "$dir/no-mutants"
+			continue
+		fi
+		sum=$(objdump -dr --no-show-raw-insn "$dir/$kind/$number/$object" |
 			sed "1,3d; s/${kind}[-_]$number//g" | sha256sum)
 		: "${plain:=$sum}"
-		if [ ! -e "$dir/$kind/$number/$kind-$number.ko" ] ||
-			{ [ "$number" != 000 ] && [ "$sum" = "$plain" ]; }; then
+		if [ "$number" != 000 ] && [ "$sum" = "$plain" ]; then
 			echo "$number" >> "$dir/no-mutants"
 			continue
 		fi
