@@ -157,7 +157,7 @@ check_mutants() {
 	total=$(($(wc -w <<< "$all") - $(wc -l < "$dir/no-mutants")))
 	# shellcheck disable=SC2086 # one word for each
 	named "$dir" $lives > "$dir/lives"
-	same=$(grep -P '\tthe same' "$SURVIVORS" | cut -f1-4 | grep -cxFf - "$dir/lives" || true)
+	same=$(awk -F'\t' '$5 ~ /^the same/' "$SURVIVORS" | cut -f1-4 | grep -cxFf - "$dir/lives" || true)
 	echo "$total mutants ($(wc -l < "$dir/no-mutants") more do not compile, or are the same code): $caught caught by KUnit, $guest by the selftests, $(wc -w <<< "$lives") live, of which $same are the same"
 	unknown=$(grep -vxFf <(grep -v '^#' "$SURVIVORS" | cut -f1-4) "$dir/lives" || true)
 	# Of those that were made.

@@ -688,20 +688,19 @@ TEST_F(files, d12_unbind_takes_the_unread_event_along)
  */
 static int make_changes(void)
 {
-	long page = sysconf(_SC_PAGESIZE), cpus = sysconf(_SC_NPROCESSORS_CONF);
-	static volatile char *area;
-	int i, k;
+	size_t size = 64 * sysconf(_SC_PAGESIZE);
+	static char *area;
+	int i;
 
 	if (!area) {
-		area = mmap(NULL, 64 * page, PROT_READ | PROT_WRITE,
+		area = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (area == MAP_FAILED)
 			return -errno;
 	}
-	for (i = 0; i < 2 * (cpus + 1); i++) {
-		for (k = 0; k < 64; k++)
-			area[k * page] = 1;
-		if (madvise((void *)area, 64 * page, MADV_DONTNEED))
+	for (i = 0; i < 2 * (sysconf(_SC_NPROCESSORS_CONF) + 1); i++) {
+		memset(area, 1, size);
+		if (madvise(area, size, MADV_DONTNEED))
 			return -errno;
 	}
 	return 0;
