@@ -34,7 +34,7 @@ sequences       random sequences of operations give the same lines on both drive
 grammar         the description for syzkaller is the header's, with its errors, and random calls of it pass
 bench           no operation costs more than it did, in instructions against stock's
 "
-# These wait for most of their time, beside the others.
+# These wait for much of their time, beside the others.
 WAITING="
 idle            run waits for a guest that sleeps 150 s, and reports a machine that stopped
 hang            run reports a hung guest

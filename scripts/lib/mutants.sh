@@ -110,7 +110,7 @@ share() {
 # outcomes DIR KIND: of all mutants in DIR/KIND.ko, in three guests at a time, as one
 # that hangs uses no CPU, to DIR/KIND.out.
 outcomes() {
-	local dir=$1 kind=$2 i others=()
+	local dir=$1 kind=$2 i bad='' others=()
 	tar -C "$dir/$kind.ko" -cf "$dir/$kind.tar" .
 	if [ "$kind" = kunit ]; then
 		[ ! -e "$out/lib/kunit/kunit.ko" ] || tar -C "$out/lib/kunit" -rf "$dir/$kind.tar" kunit.ko
@@ -123,7 +123,9 @@ outcomes() {
 		: >> "$dir/$kind.$i"
 		share "$dir" "$kind" $i & others+=($!)
 	done
-	for i in "${others[@]}"; do wait "$i"; done
+	# All of them, as none may run on beside what comes next.
+	for i in "${others[@]}"; do wait "$i" || bad=1; done
+	[ -z "$bad" ] || failed "a guest's mutants did not come to their end"
 	sort "$dir/$kind".[012].out > "$dir/$kind.out"
 }
 
@@ -157,7 +159,7 @@ check_mutants() {
 	total=$(($(wc -w <<< "$all") - $(wc -l < "$dir/no-mutants")))
 	# shellcheck disable=SC2086 # one word for each
 	named "$dir" $lives > "$dir/lives"
-	same=$(awk -F'\t' '$5 ~ /^the same/' "$SURVIVORS" | cut -f1-4 | grep -cxFf - "$dir/lives" || true)
+	same=$(awk -F'\t' '$5 ~ /^the same: /' "$SURVIVORS" | cut -f1-4 | grep -cxFf - "$dir/lives" || true)
 	echo "$total mutants ($(wc -l < "$dir/no-mutants") more do not compile, or are the same code): $caught caught by KUnit, $guest by the selftests, $(wc -w <<< "$lives") live, of which $same are the same"
 	unknown=$(grep -vxFf <(grep -v '^#' "$SURVIVORS" | cut -f1-4) "$dir/lives" || true)
 	# Of those that were made.

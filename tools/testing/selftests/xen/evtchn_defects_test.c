@@ -689,15 +689,14 @@ TEST_F(files, d12_unbind_takes_the_unread_event_along)
 static int make_changes(void)
 {
 	size_t size = 64 * sysconf(_SC_PAGESIZE);
-	static char *area;
+	static char *area = MAP_FAILED;
 	int i;
 
-	if (!area) {
+	if (area == MAP_FAILED)
 		area = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (area == MAP_FAILED)
-			return -errno;
-	}
+	if (area == MAP_FAILED)
+		return -errno;
 	for (i = 0; i < 2 * (sysconf(_SC_NPROCESSORS_CONF) + 1); i++) {
 		memset(area, 1, size);
 		if (madvise(area, size, MADV_DONTNEED))
