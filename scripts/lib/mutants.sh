@@ -107,8 +107,8 @@ share() {
 	done
 }
 
-# outcomes DIR KIND: of all mutants in DIR/KIND.ko, in three guests at a time, as one
-# that hangs uses no CPU, to DIR/KIND.out.
+# outcomes DIR KIND: of all mutants in DIR/KIND.ko, in three guests at a time, as most
+# of those that hang use no CPU, to DIR/KIND.out.
 outcomes() {
 	local dir=$1 kind=$2 i bad='' others=()
 	tar -C "$dir/$kind.ko" -cf "$dir/$kind.tar" .

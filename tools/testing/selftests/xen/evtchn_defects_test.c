@@ -612,7 +612,7 @@ TEST_F(shared, a6_eois_of_all_cpus_at_once_are_harmless)
 	ASSERT_EQ(0, share(self, false));
 	ASSERT_EQ(0, ev_unbind(self->fd, self->pair.a));
 	/* Stop soon, as a corrupted list will crash the kernel. */
-	for (i = 0; i < 300 && trouble != 1 && time(NULL) < end; i++) {
+	for (i = 0; i < 1000 && trouble != 1 && time(NULL) < end; i++) {
 		/* After one spurious event, the EOI of the next is delayed. */
 		ASSERT_EQ(0, pass_event(self));
 		ASSERT_EQ(0, sharer_do(self, SHARER_SPURIOUS, 1));
