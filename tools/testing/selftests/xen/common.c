@@ -191,7 +191,7 @@ int ev_notify_settled(int fd, unsigned int port)
 	return ret;
 }
 
-static int bind_pair(int fd_a, int fd_b, struct ev_pair *pair)
+int ev_bind_pair(int fd_a, int fd_b, struct ev_pair *pair)
 {
 	int a = ev_bind_unbound(fd_a, EV_SELF);
 	int b = a < 0 ? a : ev_bind_interdomain(fd_b, EV_SELF, a);
@@ -214,7 +214,7 @@ static int take_and_enable(int fd, unsigned int port)
 
 int ev_connect(int fd_a, int fd_b, struct ev_pair *pair)
 {
-	return bind_pair(fd_a, fd_b, pair) ?: take_and_enable(fd_b, pair->b);
+	return ev_bind_pair(fd_a, fd_b, pair) ?: take_and_enable(fd_b, pair->b);
 }
 
 int ev_connect_many(int fd, struct ev_pair *pairs, int n)
@@ -222,7 +222,7 @@ int ev_connect_many(int fd, struct ev_pair *pairs, int n)
 	int i, ret = 0;
 
 	for (i = 0; i < n && !ret; i++)
-		ret = bind_pair(fd, fd, &pairs[i]);
+		ret = ev_bind_pair(fd, fd, &pairs[i]);
 	/* Take all events of BIND_INTERDOMAIN together, which is faster. */
 	for (i = 0; i < n && !ret; i++)
 		ret = take_and_enable(fd, 0);

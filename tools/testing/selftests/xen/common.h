@@ -91,6 +91,11 @@ struct ev_pair {
 };
 
 /*
+ * Connects @fd_a to @fd_b, whose end has the event that BIND_INTERDOMAIN causes.
+ * Returns 0 or -errno.
+ */
+int ev_bind_pair(int fd_a, int fd_b, struct ev_pair *pair);
+/*
  * Connects @fd_a to @fd_b (which may be the same file, but nothing else may
  * be pending there), with the event taken that BIND_INTERDOMAIN causes: both
  * ports are enabled and quiet. Returns 0 or -errno.
