@@ -76,12 +76,13 @@ guest_edits() {
 	file=drivers/xen/Makefile
 	{
 		cat "$makefile"
-		# Of the KUnit tests, too, which include the driver's sources. A line that
-		# only calls one of their functions would not be counted if that was inline.
+		# Of the KUnit tests, too, which include the driver's sources. A line of the
+		# driver that only calls a function of the model would not be counted if that
+		# function was inline.
 		sed -n -e 's,^xen-evtchn.*addprefix \(evtchn.*/\)\,\(.*\))$,\1 \2,p' \
 			-e 's,^xen-evtchn.*+= \(evtchn/\)\(.*\)$,\1 \2,p' "$makefile" |
 			awk '{ for (i = 2; i <= NF; i++) print "GCOV_PROFILE_" $1 $i " := y" }
-			     /tests/ { for (i = 2; i <= NF; i++) print "CFLAGS_" $1 $i \
+			     $1 ~ /tests/ { for (i = 2; i <= NF; i++) print "CFLAGS_" $1 $i \
 				" += $(if $(CONFIG_GCOV_KERNEL),-fno-inline-small-functions" \
 				" -fno-inline-functions-called-once)" }'
 	} > "$tree/$file.new"

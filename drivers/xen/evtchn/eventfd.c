@@ -163,7 +163,7 @@ int uevtchn_notifyfd_set(struct uevtchn_notifyfd **slot, int fd, int irq)
 /**
  * struct uevtchn_sink - an eventfd that gets the events of a port
  * @wait:	in @queue between uevtchn_sink_attach() and uevtchn_sink_detach()
- * @queue:	the eventfd's wait queue; NULL if it never was in one
+ * @queue:	the eventfd's wait queue; NULL unless @wait was added to it
  * @ctx:	the eventfd
  * @eventfd:	its open file, until uevtchn_sink_attach()
  * @poll:	makes vfs_poll() call add_sink()
@@ -284,7 +284,7 @@ bool uevtchn_sink_attach(struct uevtchn_sink *sink)
 
 /**
  * uevtchn_sink_detach() - stop watching the eventfd for reads
- * @sink: the sink, or NULL; to be called once for each
+ * @sink: the sink, or NULL; to be called at most once for each
  *
  * Context: process, may sleep.
  */

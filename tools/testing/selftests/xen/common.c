@@ -212,17 +212,30 @@ static int take_and_enable(int fd, unsigned int port)
 	return ret < 0 ? ret : 0;
 }
 
+/*
+ * A CPU that has seen an event, and is delayed, may call the handler late: when
+ * the number has a new owner, or a second time, when another CPU has handled the
+ * event. So the CPUs end what they are at before a bind, and before the event of
+ * the bind is taken: until then, a second call does nothing.
+ */
 int ev_connect(int fd_a, int fd_b, struct ev_pair *pair)
 {
-	return ev_bind_pair(fd_a, fd_b, pair) ?: take_and_enable(fd_b, pair->b);
+	int ret;
+
+	ev_settle();
+	ret = ev_bind_pair(fd_a, fd_b, pair);
+	ev_settle();
+	return ret ?: take_and_enable(fd_b, pair->b);
 }
 
 int ev_connect_many(int fd, struct ev_pair *pairs, int n)
 {
 	int i, ret = 0;
 
+	ev_settle();
 	for (i = 0; i < n && !ret; i++)
 		ret = ev_bind_pair(fd, fd, &pairs[i]);
+	ev_settle();
 	/* Take all events of BIND_INTERDOMAIN together, which is faster. */
 	for (i = 0; i < n && !ret; i++)
 		ret = take_and_enable(fd, 0);

@@ -91,7 +91,7 @@ struct ev_pair {
 };
 
 /*
- * Connects @fd_a to @fd_b, whose end has the event that BIND_INTERDOMAIN causes.
+ * Connects @fd_a to @fd_b, whose end then has an event, of BIND_INTERDOMAIN.
  * Returns 0 or -errno.
  */
 int ev_bind_pair(int fd_a, int fd_b, struct ev_pair *pair);
