@@ -135,7 +135,7 @@ void uevtchn_notifyfd_clear(struct uevtchn_notifyfd **slot)
  */
 int uevtchn_notifyfd_set(struct uevtchn_notifyfd **slot, int fd, int irq)
 {
-	struct uevtchn_notifyfd *notifyfd;
+	struct uevtchn_notifyfd *notifyfd = NULL;
 	struct eventfd_ctx *ctx;
 	struct file *eventfd;
 
@@ -144,9 +144,8 @@ int uevtchn_notifyfd_set(struct uevtchn_notifyfd **slot, int fd, int irq)
 		return PTR_ERR(eventfd);
 	ctx = eventfd_ctx_fileget(eventfd);
 
-	if (*slot && (*slot)->ctx == ctx)
-		notifyfd = NULL;
-	else
+	/* Nothing is to be done for the eventfd that the port has already. */
+	if (!*slot || (*slot)->ctx != ctx)
 		notifyfd = make_notifyfd(eventfd, ctx, irq);
 	fput(eventfd);
 	if (IS_ERR_OR_NULL(notifyfd)) {
