@@ -129,7 +129,7 @@ check_series_am_lts() {
 }
 
 check_checkpatch() {
-	local options=(--no-tree --strict --ignore "$CHECKPATCH_IGNORE")
+	local options=(--no-tree --strict --terse --quiet --ignore "$CHECKPATCH_IGNORE")
 	local dir=$LOGS/checkpatch patch
 	rm -rf "$dir" && mkdir "$dir"
 	# The kselftest harness has a macro that is a type, which checkpatch does not know.
