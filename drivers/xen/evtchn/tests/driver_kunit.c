@@ -227,7 +227,7 @@ static void failed_bind_closes_its_port_once_and_leaves_nothing(struct kunit *te
 			fail_a_bind(test, binds[i / ARRAY_SIZE(faults)], &faults[j], others);
 			no_complaint(test);
 			if (test->status == KUNIT_FAILURE)
-				KUNIT_FAIL_AND_ABORT(test, "command %lu, fault %u, %u others",
+				KUNIT_FAIL_AND_ABORT(test, "command %zu, fault %u, %u others",
 						     i / ARRAY_SIZE(faults), j, others);
 		}
 	}
